@@ -1,0 +1,31 @@
+# make demo   a virtual environment, the library, a model trained on real digits, a report
+# make test   the same set-up, then linter, types, layers and the whole test suite
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test lint benchmarks clean
+
+demo: .venv/installed
+	$(BIN)/adversaria train $(DEMO) --out runs/demo-$$(date +%Y%m%d-%H%M%S)
+
+DEMO = cgan --data digits --rounds 3000
+
+test: lint
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+lint: .venv/installed
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+
+benchmarks: .venv/installed
+	$(BIN)/python benchmarks/referee.py
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade-strategy only-if-needed -c constraints.txt -e ".[dev]"
+	touch $@
+
+clean:
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,0 +1,56 @@
+"""The shell's side: one file a verb. Nothing here imports torch before it is needed."""
+
+import os
+import sys
+from importlib import import_module
+
+from adversaria._version import __version__
+from adversaria.errors import UserError, unknown
+
+VERBS = {
+    "list": "every recipe: name, family, year, one line",
+    "show": "a recipe: equations, hyperparameters, players, departures, citation",
+    "train": "train a recipe on data:  adversaria train dcgan --data digits --out runs/a",
+    "resume": "go on with a run that was stopped, or extend it:  adversaria resume runs/a --rounds 4000",
+    "sample": "draw from a trained run:  adversaria sample runs/a -n 64 --out samples.png",
+    "report": "write runs/a/report.html:  adversaria report runs/a",
+    "new": "write a recipe of your own:  adversaria new my-gan --from wgan-gp",
+    "cite": "a recipe's BibTeX entry",
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one verb; returns the exit code: 0, or 2 for a mistake that the message tells how to mend."""
+    given = sys.argv[1:] if arguments is None else arguments
+    try:
+        if not given or given[0] in ("-h", "--help", "help"):
+            print(usage())
+            return 0
+        if given[0] in ("-V", "--version"):
+            print(f"adversaria {__version__}")
+            return 0
+        if given[0] not in VERBS:
+            raise unknown("command", given[0], VERBS, "see 'adversaria --help'")
+        code: int = import_module(f"adversaria.cli.{given[0]}").run(given[1:])
+        sys.stdout.flush()
+        return code
+    except UserError as error:
+        print(f"adversaria: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # the reader of our output has gone, as in `adversaria list | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        print("adversaria: interrupted", file=sys.stderr)
+        return 130
+
+
+def usage() -> str:
+    """The help page."""
+    verbs = "\n".join(f"  {verb:<8} {meaning}" for verb, meaning in VERBS.items())
+    return (
+        "usage: adversaria COMMAND [...]\n\n"
+        "Learn generative models by likelihood, by variational inference and by adversarial play.\n\n"
+        f"{verbs}\n\n'adversaria COMMAND --help' tells of a command's options. First steps:\n"
+        "  adversaria train vae --data digits --out runs/first\n  adversaria sample runs/first -n 64"
+    )

@@ -1,0 +1,68 @@
+"""Options that several verbs share, and how a run is watched."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from adversaria.runs.signals import Interruption
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from adversaria.api import Run
+    from adversaria.runs.training import Step
+
+STOPPED = {"SIGINT": 130, "SIGTERM": 75}
+
+
+def follow(run: Run, *, minutes: float | None, rounds: int | None = None, every: int | None = None,
+           tensorboard: bool = False) -> int:  # fmt: skip
+    """Trains with a progress display, then writes the report; returns the exit code."""
+    with Interruption() as interruption:
+        steps = run.steps(
+            minutes=minutes, rounds=rounds, stop=lambda: interruption.received is not None, every=every,
+            tensorboard=tensorboard,
+        )  # fmt: skip
+        if sys.stdout.isatty():
+            from adversaria.cli.progress import watch
+
+            watch(steps, run)
+        else:
+            _lines(steps, run)
+    if not run.finished:
+        done = run.history("event")[-1]["round"]
+        print(f"stopped after round {done} of {run.folder.config.rounds}, saved")
+        print(f"go on:    adversaria resume {run.path}")
+        return STOPPED[interruption.received.name] if interruption.received else 0
+    for event in run.history("event"):
+        if event["event"] in ("rolled-back", "damaged-checkpoint", "not-exact"):
+            print(f"note: {event['text']}")
+    report = run.report()
+    print(f"report:   {report}")
+    print(f"samples:  adversaria sample {run.path} -n 64 --out samples.png")
+    print(f"go on:    adversaria resume {run.path} --rounds {2 * run.folder.config.rounds}")
+    return 0
+
+
+def _lines(steps: Iterator[Step], run: Run, seconds: float = 10.0) -> None:
+    told, started, first = 0.0, time.monotonic(), 0
+    for step in steps:
+        first = first or step.round
+        now = time.monotonic()
+        if now - told > seconds or step.round == run.folder.config.rounds:
+            told = now
+            rate = (step.round - first + 1) / max(now - started, 1e-9)
+            print(
+                f"round {step.round}/{run.folder.config.rounds}  {rate:.3g} rounds/s  {terms(step)}",
+                flush=True,
+            )
+
+
+def terms(step: Step) -> str:
+    """The step's terms, each player's on their own."""
+    return "  ".join(
+        f"{player}: " + " ".join(f"{name} {value:.4g}" for name, value in values.items())
+        for player, values in step.record.terms.items()
+    )

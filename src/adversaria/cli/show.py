@@ -1,0 +1,71 @@
+"""`adversaria show`: all there is to know of a recipe."""
+
+from dataclasses import dataclass
+
+import tyro
+
+from adversaria import catalogue
+from adversaria.cli.cite import bibtex
+
+
+@dataclass(frozen=True)
+class Show:
+    """A recipe: equations, hyperparameters with defaults and place in the paper, players, departures, citation."""
+
+    recipe: tyro.conf.Positional[str]
+    """Name of a recipe, or a file with one."""
+
+
+def run(arguments: list[str]) -> int:
+    """Prints the page."""
+    options = tyro.cli(Show, args=arguments, prog="adversaria show")
+    entry = catalogue.find(options.recipe)
+    print(f"{entry.docstring}\n")
+    print("HYPERPARAMETERS")
+    width = max((len(h.name) for h in entry.hyperparameters), default=0)
+    for h in entry.hyperparameters:
+        flag = h.name.replace("_", "-")
+        print(f"  --{flag:<{width}}  {h.default:<16}  {h.meaning}")
+    if entry.presets:
+        print("\nPRESETS")
+        for name, values in entry.presets.items():
+            print(f"  {name:<8} {', '.join(f'{key} {value}' for key, value in values.items())}")
+    for line in players(entry):
+        print(line)
+    for title, items in (
+        ("DEPARTURES FROM THE PAPER", entry.departures),
+        ("CLAIMS, unchecked", entry.claims),
+    ):
+        print(f"\n{title}")
+        for item in items or ("none stated",):
+            print(f"  - {item}")
+    if entry.reference:
+        print(f"\nCITATION\n{bibtex(entry)}")
+    return 0
+
+
+def players(entry: catalogue.Entry) -> list[str]:
+    """Who plays, with what, and how large it is on example data."""
+    from adversaria.data import DataSpec
+
+    recipe = catalogue.make(str(entry.path) if not entry.built_in else entry.name)
+    examples = {
+        "image": ("32x32 grey images", DataSpec("image", (1, 32, 32), classes=10)),
+        "points": ("points in the plane", DataSpec("points", (2,), classes=8)),
+        "sequence": ("sequences of 20 tokens of 32", DataSpec("sequence", (20,), categories=32)),
+        "binary": ("100 bits", DataSpec("binary", (100,))),
+    }
+    told, spec = examples[recipe.KINDS[0]]
+    game = recipe.build(recipe.spec_for(spec))
+    names = {id(module): name for name, module in game.networks.items()}
+    lines = [f"\nPLAYERS, on {told}"]
+    for stage in game.stages:
+        rule = stage.rule.__name__
+        lines.append(f"  stage '{stage.name}', {rule}" if len(game.stages) > 1 else f"  {rule} moves")
+        for player in stage.players:
+            owns = ", ".join(names.get(id(module), type(module).__name__) for module in player.owns)
+            count = sum(p.numel() for p in player.parameters())
+            moves = "a function of the round" if callable(player.moves) else player.moves
+            lines.append(f"    {player.name:<14} owns {owns} ({count:,} parameters), {moves} move(s) a round")
+            lines.append(f"    {'':<14} by {player.optimizer}")
+    return lines

@@ -1,0 +1,129 @@
+"""`adversaria train`: a recipe, data, and a run folder to keep it all."""
+
+import shlex
+from dataclasses import dataclass, field, make_dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+
+from adversaria import catalogue
+from adversaria.errors import UserError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Train:
+    """Trains a recipe on data."""
+
+    data: str
+    """A name (digits, ring8, grid25, spiral, swiss-roll, two-moons, checkerboard, parallel-lines, oracle-tokens) or a
+    path: a folder or zip of images, IDX or CIFAR files, .npy, .npz, .csv, .parquet."""
+    out: Path | None = None
+    """The run folder; a fresh one under runs/ without."""
+    seed: int = 0
+    """Of everything random."""
+    preset: str | None = None
+    """A set of hyperparameters the recipe has: smoke, small, ...; 'adversaria show NAME' lists them."""
+    minutes: float | None = None
+    """Save and stop after this long; 'adversaria resume' goes on."""
+    every: int | None = None
+    """Rounds between checkpoints and sheets; a tenth of the run, 500 at most, without."""
+    size: tuple[int, ...] | None = None
+    """Resize images to this: one number for squares, or height and width."""
+    crop: Literal["centre", "none"] = "centre"
+    """Whether images are cropped to the wanted shape before they are resized, or stretched."""
+    channels: Literal[1, 3] | None = None
+    """Read images as grey (1) or colour (3); as they are without."""
+    device: str = "cpu"
+    """cpu or cuda."""
+    threads: int | None = None
+    """Processor threads; the same number gives the same bits."""
+    tensorboard: bool = False
+    """Write scalars for TensorBoard too."""
+    dry_run: bool = False
+    """Say what would be done, and do nothing."""
+
+
+def run(arguments: list[str]) -> int:
+    """Trains, or says what it would."""
+    if arguments and arguments[0] in ("-h", "--help"):
+        tyro.cli(Train, args=["--help"], prog="adversaria train RECIPE", description=_GENERAL)
+    if not arguments or arguments[0].startswith("-"):
+        raise UserError("which recipe? 'adversaria list' names them:  adversaria train dcgan --data digits")
+    entry = catalogue.find(arguments[0])
+    recipe = catalogue.make(arguments[0], _preset(arguments[1:]))
+    options_type = make_dataclass(
+        "TrainRecipe",
+        [("recipe", Annotated[type(recipe), tyro.conf.arg(name="")], field(default=recipe))],
+        bases=(Train,), frozen=True, kw_only=True,
+    )  # fmt: skip
+    options: Any = catalogue.checked(lambda: tyro.cli(
+        options_type, args=arguments[1:], prog=f"adversaria train {arguments[0]}", description=entry.summary,
+        config=(tyro.conf.AvoidSubcommands, tyro.conf.FlagCreatePairsOff),
+    ))  # fmt: skip
+    return _train(options, "adversaria train " + shlex.join(arguments))
+
+
+_GENERAL = "Trains a recipe on data. 'adversaria train RECIPE --help' adds the recipe's own hyperparameters."
+
+
+def _preset(arguments: list[str]) -> str | None:
+    for word, following in zip(arguments, [*arguments[1:], ""], strict=True):
+        if word == "--preset":
+            return following
+        if word.startswith("--preset="):
+            return word.removeprefix("--preset=")
+    return None
+
+
+def _train(options: Any, command: str) -> int:
+    import torch
+
+    from adversaria.api import begin
+    from adversaria.cli.options import follow
+    from adversaria.data import load
+
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    data = load(options.data, size=_size(options.size), crop=options.crop, channels=options.channels)
+    if options.dry_run:
+        return _describe(options.recipe, data)
+    run = begin(
+        options.recipe, data, out=options.out, seed=options.seed, device=options.device, threads=options.threads,
+        command=command,
+    )  # fmt: skip
+    print(f"{options.recipe}")
+    print(
+        f"{data.name}: {data.size('train')} training examples of shape {data.spec.shape}; run folder {run.path}",
+        flush=True,
+    )
+    for note in data.notes:
+        print(f"  {note}", flush=True)
+    return follow(run, minutes=options.minutes, every=options.every, tensorboard=options.tensorboard)
+
+
+def _size(given: tuple[int, ...] | None) -> int | tuple[int, int] | None:
+    if given is None or len(given) == 1:
+        return given[0] if given else None
+    if len(given) == 2:
+        return given[0], given[1]
+    raise UserError(f"--size has {len(given)} numbers; one for squares, or height and width: --size 32, --size 28 20")
+
+
+def _describe(recipe: Any, data: Any) -> int:
+    from adversaria.game import plan
+
+    data = recipe.arrange(data)
+    game = recipe.build(data.spec)
+    data.batches(recipe.batch, seed=0)
+    print(recipe)
+    sizes = ", ".join(f"{split} {data.size(split)}" for split in data.splits)
+    print(f"data {data.name}, {data.spec.kind} of shape {data.spec.shape}; {sizes}")
+    for note in data.notes:
+        print(f"  {note}")
+    for stage, rounds in zip(game.stages, plan(game.stages, recipe.rounds), strict=True):
+        print(f"stage '{stage.name}': {rounds} rounds, {stage.rule.__name__}")
+        for player in stage.players:
+            count = sum(p.numel() for p in player.parameters())
+            print(f"  {player.name}: {count:,} parameters, {player.moves} move(s) a round, {player.optimizer}")
+    return 0

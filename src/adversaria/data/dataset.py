@@ -1,0 +1,131 @@
+"""A data set: examples, labels, splits, and an account of all that was done to them."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from adversaria.data.batches import Batches
+from adversaria.data.spec import SPEC, Batch, DataSpec
+from adversaria.data.splits import generator
+from adversaria.data.storage import Store
+from adversaria.errors import UserError, unknown
+
+
+class Skipped(NamedTuple):
+    """A file that was left out, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Examples with their labels, their splits and their history; made by `load`."""
+
+    name: str
+    spec: DataSpec
+    store: Store
+    splits: Mapping[str, np.ndarray]
+    """Indices of the examples of train, valid and test; in two-domain data, those of the first domain."""
+    labels: np.ndarray | None = None
+    """int64 (n,), below `spec.classes`."""
+    second: Mapping[str, np.ndarray] | None = None
+    """In two-domain data, the indices of the second domain's examples, by split."""
+    notes: tuple[str, ...] = ()
+    """What was done to the data on the way in, in sentences."""
+    skipped: tuple[Skipped, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """`load(**options)` loads the data again; plain values that JSON can hold."""
+
+    def __len__(self) -> int:
+        return len(self.store)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256, in hex, of content, labels, splits and spec: the same wherever the data lie."""
+        state = hashlib.sha256(self.store.digest().encode())
+        state.update(SPEC.dump_json(self.spec))
+        if self.labels is not None:
+            state.update(b"labels")
+            state.update(self.labels.astype("<i8").tobytes())
+        for splits in (self.splits, self.second or {}):
+            for name, index in splits.items():
+                state.update(f"{name} {len(index)}".encode())
+                state.update(index.astype("<i8").tobytes())
+        return state.hexdigest()
+
+    def members(self, split: str) -> tuple[np.ndarray, ...]:
+        """The indices of a split, one array a domain.
+
+        Raises UserError where there is no such split.
+        """
+        if split not in self.splits:
+            raise unknown("split", split, self.splits)
+        return (self.splits[split],) if self.second is None else (self.splits[split], self.second[split])
+
+    def size(self, split: str = "train") -> int:
+        """Number of examples in a split; in two-domain data, of the smaller domain."""
+        return min(map(len, self.members(split)))
+
+    def examples(self, n: int, split: str = "train", seed: int | None = None) -> Batch:
+        """The first `n` examples of a split, or with a seed `n` at random; in game form, on the CPU.
+
+        Raises UserError where the split has fewer than `n`.
+        """
+        domains = self.members(split)
+        least = min(map(len, domains))
+        if not 0 <= n <= least:
+            raise UserError(f"{n} examples asked of {self.name}/{split}, which has {least}; ask for {least} at most")
+        if seed is None:
+            chosen = [index[:n] for index in domains]
+        else:
+            chosen = [generator(seed, stream).permutation(index)[:n] for stream, index in enumerate(domains)]
+        values = [self.store.gather(index) for index in chosen]
+        if self.spec.kind == "image":
+            values = [self.spec.to_game(raw) for raw in values]
+        labels = None if self.labels is None else torch.from_numpy(self.labels[chosen[0]])
+        return Batch(values[0], labels, values[1] if len(values) > 1 else None)
+
+    def batches(self, size: int, *, seed: int, split: str = "train", device: torch.device | str = "cpu") -> Batches:
+        """Endless batches of `size` examples, shuffled anew every epoch; see `Batches`."""
+        return Batches(self, size, seed=seed, split=split, device=device)
+
+    def domains_of(self, a: str | int, b: str | int) -> "Dataset":
+        """A view with two domains: `x` of class `a` and, drawn apart from it, `y` of class `b`.
+
+        Raises UserError where the data have no labels, or a class is absent, or both are the same.
+        """
+        first, second = self._class(a), self._class(b)
+        if first == second:
+            raise UserError(f"domains {a!r} and {b!r} are the same class; name two different ones")
+        assert self.labels is not None
+        parts = []
+        for wanted in (first, second):
+            of_class = self.labels == wanted
+            parts.append({name: index[of_class[index]] for name, index in self.splits.items()})
+            if len(parts[-1]["train"]) == 0:
+                raise UserError(f"class {wanted} has no training examples in {self.name}; choose another")
+        return replace(
+            self,
+            spec=replace(self.spec, classes=0, class_names=(), domains=2),
+            labels=None,
+            splits=parts[0],
+            second=parts[1],
+            notes=(*self.notes, f"two domains: x is class {a}, y is class {b}, unpaired"),
+            options={**self.options, "domains": [a, b]},
+        )
+
+    def _class(self, wanted: str | int) -> int:
+        if self.labels is None:
+            raise UserError(f"{self.name} has no labels, so no domains; use one folder a class, or (array, labels)")
+        names = self.spec.class_names or tuple(str(k) for k in range(self.spec.classes))
+        if str(wanted) in names:
+            return names.index(str(wanted))
+        if isinstance(wanted, int) and 0 <= wanted < self.spec.classes:
+            return wanted
+        raise unknown("class", str(wanted), names)

@@ -1,0 +1,179 @@
+"""A game: networks, the stages played with them, and what the model can do."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from adversaria.errors import UserError, unknown
+from adversaria.game.averages import Average
+from adversaria.game.player import Player
+from adversaria.game.stage import Stage, check_coverage
+
+Condition = Literal["label", "image"]
+
+
+class Game(nn.Module):
+    """Named networks, players, and the model's abilities.
+
+    Abilities are functions a recipe passes in; `can(name)` tells which there are. All but `sample` are optional:
+
+    | ability   | from                     | to                                                     |
+    |-----------|--------------------------|--------------------------------------------------------|
+    | sample    | n, or what it is given   | examples (n, *shape)                                   |
+    | latent    | n                        | codes drawn from the prior (n, k)                      |
+    | decode    | codes (n, k)             | examples (n, *shape)                                   |
+    | encode    | examples                 | codes (n, k)                                           |
+    | reconstruct | examples               | examples (n, *shape)                                   |
+    | log_prob  | examples                 | exact log-likelihoods (n,) in nats                     |
+    | bound     | examples                 | lower bounds on the log-likelihood (n,) in nats        |
+    | score     | examples                 | a critic's logits (n,)                                 |
+
+    Through the game they run without gradient, in evaluation mode and with averaged weights; `seed` makes them a
+    function of their arguments.
+    """
+
+    def __init__(
+        self,
+        *players: Player,
+        networks: Mapping[str, nn.Module],
+        sample: Callable[..., Tensor],
+        stages: Sequence[Stage] = (),
+        averages: Mapping[str, float] | None = None,
+        condition: Condition | None = None,
+        latent: Callable[[int], Tensor] | None = None,
+        decode: Callable[[Tensor], Tensor] | None = None,
+        encode: Callable[[Tensor], Tensor] | None = None,
+        reconstruct: Callable[[Tensor], Tensor] | None = None,
+        log_prob: Callable[[Tensor], Tensor] | None = None,
+        bound: Callable[[Tensor], Tensor] | None = None,
+        score: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
+        super().__init__()
+        stages = tuple(stages) or (Stage(players),)
+        self.networks = nn.ModuleDict(networks)
+        check_coverage(networks, stages)
+        self.averages = nn.ModuleDict()
+        for name, decay in (averages or {}).items():
+            if name not in networks:
+                raise unknown("network in averages", name, networks)
+            if decay:
+                self.averages[name] = Average(networks[name], decay)
+        kept = tuple(a for a in self.averages.values() if isinstance(a, Average))
+        self.stages = tuple(replace(stage, averages=kept) for stage in stages)
+        self.condition = condition
+        if reconstruct is None and encode is not None and decode is not None:
+            reconstruct = lambda x: decode(encode(x))  # noqa: E731
+        found: dict[str, Callable[..., Tensor] | None] = {
+            "sample": sample, "latent": latent, "decode": decode, "encode": encode, "reconstruct": reconstruct,
+            "log_prob": log_prob, "bound": bound, "score": score,
+        }  # fmt: skip
+        self.abilities: dict[str, Callable[..., Tensor]] = {
+            name: ability for name, ability in found.items() if ability is not None
+        }
+
+    def can(self, ability: str) -> bool:
+        """Whether the model has the ability."""
+        return ability in self.abilities
+
+    def stage(self, name: str | None = None) -> Stage:
+        """The stage called `name`, or the only one."""
+        if name is None and len(self.stages) == 1:
+            return self.stages[0]
+        names = [stage.name for stage in self.stages]
+        for stage in self.stages:
+            if stage.name == name:
+                return stage
+        raise unknown("stage", str(name), names, f"this game has the stages {names}: game.stage('{names[0]}')")
+
+    @property
+    def device(self) -> torch.device:
+        """Where the networks are."""
+        return next(self.parameters()).device
+
+    @contextmanager
+    def at_rest(self) -> Iterator[None]:
+        """Inside the block: no gradient, evaluation mode, averaged weights; afterwards all is as before."""
+        modes = [(module, module.training) for module in self.modules()]
+        averages = [a for a in self.averages.values() if isinstance(a, Average)]
+        self.eval()
+        for average in averages:
+            average.swap()
+        try:
+            with torch.no_grad():
+                yield
+        finally:
+            for average in averages:
+                average.swap()
+            for module, mode in modes:
+                module.training = mode
+
+    def ask(self, ability: str, *arguments: Tensor | int, seed: int | None = None) -> Tensor:
+        """What the ability answers, at rest.
+
+        Raises:
+            UserError: where the model doesn't have it.
+        """
+        if ability not in self.abilities:
+            raise UserError(f"this model cannot {ability}; it can {', '.join(self.abilities)}")
+        with self.at_rest(), seeded(seed):
+            answer: Tensor = self.abilities[ability](*arguments)
+            return answer
+
+    def sample(self, n: int, given: Tensor | None = None, seed: int | None = None) -> Tensor:
+        """`n` examples of shape (n, *shape).
+
+        Args:
+            n: how many.
+            given: labels (n,) or images (n, *shape), where the model is conditional on them.
+            seed: makes the answer a function of the arguments; None goes on with the global generator.
+        """
+        if self.condition is None:
+            return self.ask("sample", n, seed=seed)
+        if given is None or len(given) != n:
+            got = "none" if given is None else str(len(given))
+            raise UserError(f"this model samples given {self.condition}s; pass given= with {n} of them, got {got}")
+        return self.ask("sample", given.to(self.device), seed=seed)
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """Exact log-likelihoods (n,) in nats."""
+        return self.ask("log_prob", x)
+
+    def bound(self, x: Tensor, seed: int | None = None) -> Tensor:
+        """Lower bounds on the log-likelihood (n,) in nats."""
+        return self.ask("bound", x, seed=seed)
+
+    def encode(self, x: Tensor, seed: int | None = None) -> Tensor:
+        """Codes (n, k) of examples."""
+        return self.ask("encode", x, seed=seed)
+
+    def reconstruct(self, x: Tensor, seed: int | None = None) -> Tensor:
+        """Examples (n, *shape) made again from what the model knows of `x`."""
+        return self.ask("reconstruct", x, seed=seed)
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Examples from codes (n, k)."""
+        return self.ask("decode", z)
+
+    def latent(self, n: int, seed: int | None = None) -> Tensor:
+        """Codes (n, k) drawn from the prior."""
+        return self.ask("latent", n, seed=seed)
+
+    def score(self, x: Tensor) -> Tensor:
+        """A critic's logits (n,)."""
+        return self.ask("score", x)
+
+
+@contextmanager
+def seeded(seed: int | None) -> Iterator[None]:
+    """Inside the block torch's global generators start from `seed`; afterwards they are as before. None: no change."""
+    if seed is None:
+        yield
+        return
+    devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
+    with torch.random.fork_rng(devices):
+        torch.manual_seed(seed)
+        yield

@@ -1,0 +1,134 @@
+"""The referee: the only code that calls backward and step."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from adversaria.data.spec import Batch
+from adversaria.errors import UserError
+from adversaria.game.optimizers import OptimizerSpec
+from adversaria.game.player import Player, Terms
+from adversaria.game.rounds import Indexed, Round, source_of
+from adversaria.game.stage import Stage
+
+
+class NonFiniteError(UserError):
+    """A player's loss or gradient was not finite for too many moves in a row."""
+
+
+class Referee:
+    """The state of a stage's play besides the networks: optimisers, position, and what went wrong so far."""
+
+    def __init__(self, stage: Stage, rounds: int | None = None, *, patience: int = 10) -> None:
+        self.stage, self.rounds, self.patience = stage, rounds, patience
+        self.round = self.draws = self.images = 0
+        self.slowdown = 1.0
+        self.strikes = {p.name: 0 for p in stage.players}
+        self.parameters = {p.name: p.parameters() for p in stage.players}
+        self.specs = {p.name: p.optimizer for p in stage.players if isinstance(p.optimizer, OptimizerSpec)}
+        self.optimizers = {name: spec.build(self.parameters[name]) for name, spec in self.specs.items()}
+        for name, spec in self.specs.items():
+            if rounds is None and spec.schedule != "constant":
+                raise UserError(f"player '{name}' has a falling rate; say where it ends: play(..., rounds=N)")
+        moved = {id(p) for own in self.parameters.values() for p in own}
+        self.averages = [a for a in stage.averages if a.follows(moved)]
+        self.record = Round(0, 0)
+        self._pending: dict[str, tuple[Terms, Tensor]] = {}
+
+    def backward(self, player: Player, terms: Terms, retain: bool = False) -> None:
+        """The gradient of the player's loss in its own parameters, and nowhere else."""
+        loss = player.loss(terms)
+        if not loss.requires_grad:
+            raise UserError(f"the objective of player '{player.name}' does not depend on what it owns; check `owns`")
+        own = self.parameters[player.name]
+        for parameter in own:
+            parameter.grad = None
+        loss.backward(inputs=own, retain_graph=retain)
+        self._pending[player.name] = (terms, loss.detach())
+
+    def step(self, player: Player) -> None:
+        """One optimiser step with the gradient at hand, if loss and gradient are finite; skipped otherwise."""
+        terms, loss = self._pending.pop(player.name)
+        own = self.parameters[player.name]
+        norm = nn.utils.get_total_norm([p.grad for p in own if p.grad is not None])
+        if not bool(torch.isfinite(norm + loss)):
+            self._skip(player, terms)
+            return
+        self.strikes[player.name] = 0
+        host = player.optimizer if isinstance(player.optimizer, str) else player.name
+        if self.specs[host].clip:
+            nn.utils.clip_grads_with_norm_(own, self.specs[host].clip, norm)
+        self.optimizers[host].step()
+        if player.after:
+            with torch.no_grad():
+                player.after()
+        self.record.add(player.name, terms, norm)
+
+    def _skip(self, player: Player, terms: Terms) -> None:
+        self.record.skipped[player.name] = self.record.skipped.get(player.name, 0) + 1
+        self.strikes[player.name] += 1
+        broken = [name for name, term in terms.items() if not torch.isfinite(term)] or ["its gradient"]
+        tainted = [b for module in player.owns for b in module.buffers() if not torch.isfinite(b).all()]
+        if tainted or self.strikes[player.name] >= self.patience:
+            cause = (
+                "a network's running statistics are no longer finite"
+                if tainted
+                else (f"{self.strikes[player.name]} moves in a row were not finite")
+            )
+            raise NonFiniteError(
+                f"player '{player.name}' broke down in round {self.round + 1}: {cause} "
+                f"(not finite: {', '.join(broken)}); lower its learning rate or bound its gradient (clip)"
+            )
+
+    def play_round(self, draw: Callable[[], Batch]) -> Round:
+        """One round by the stage's rule, then the averages."""
+        started = time.perf_counter()
+        for name, optimizer in self.optimizers.items():
+            for group in optimizer.param_groups:
+                group["lr"] = self.specs[name].rate(self.round, self.rounds or 0) * self.slowdown
+        self.record, before = Round(self.round + 1, 0), self.images
+        self.stage.rule(self, draw)
+        for average in self.averages:
+            average.update()
+        self.round += 1
+        self.record.images, self.record.drawn = self.images, self.images - before
+        self.record.seconds = time.perf_counter() - started
+        return self.record
+
+
+def play(
+    stage: Stage,
+    batches: Indexed | Iterable[Any],
+    *,
+    rounds: int | None = None,
+    referee: Referee | None = None,
+) -> Iterator[Round]:
+    """Plays a stage, one round an iteration; the caller keeps the loop.
+
+    Args:
+        stage: who plays, and how.
+        batches: anything with `at(step) -> Batch`, or an iterable of batches, tensors or (tensor, labels) pairs,
+            which starts anew when it ends.
+        rounds: where to stop; None to go on until the caller breaks off.
+        referee: the state to go on from; None to start afresh.
+
+    Raises:
+        NonFiniteError: where a player's moves stay non-finite.
+    """
+    referee = referee or Referee(stage, rounds)
+    source = source_of(batches)
+
+    def draw() -> Batch:
+        batch = source(referee.draws)
+        referee.draws += 1
+        referee.images += len(batch)
+        if stage.data:
+            with torch.no_grad():
+                return stage.data(batch)
+        return batch
+
+    while referee.rounds is None or referee.round < referee.rounds:
+        yield referee.play_round(draw)

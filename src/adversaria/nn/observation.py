@@ -1,0 +1,39 @@
+"""p(x | decoder output), by the kind of data."""
+
+import torch
+from torch import Tensor, nn
+
+from adversaria.distributions import log_bernoulli, log_discretised_logistic, log_normal
+
+
+class Observation(nn.Module):
+    """The likelihood of an example given a decoder's output of the same shape.
+
+    | data   | likelihood                                                     | learned here              |
+    |--------|----------------------------------------------------------------|---------------------------|
+    | image  | discretised logistic on the 256 levels, the output is its mean | a scale for each channel  |
+    | points | normal, the output is its mean                                 | a width for each column   |
+    | binary | Bernoulli, the output is its logit                             |                           |
+    """
+
+    def __init__(self, kind: str, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.kind = kind
+        shape = (shape[0], 1, 1) if kind == "image" else shape
+        self.log_scale = None if kind == "binary" else nn.Parameter(torch.full(shape, -1.0))
+
+    def log_prob(self, x: Tensor, output: Tensor) -> Tensor:
+        """log p(x | output), (n,) in nats: of 8-bit pixels, of points, or of bits."""
+        if self.log_scale is None:
+            return log_bernoulli(x, output)
+        if self.kind == "image":
+            return log_discretised_logistic(x, output, self.log_scale)
+        return log_normal(x, output, self.log_scale)
+
+    def show(self, output: Tensor) -> Tensor:
+        """What is shown as a sample: the mean of an image, a draw of points or bits."""
+        if self.log_scale is None:
+            return torch.bernoulli(torch.sigmoid(output))
+        if self.kind == "image":
+            return output.clamp(-1, 1)
+        return output + torch.exp(self.log_scale) * torch.randn_like(output)

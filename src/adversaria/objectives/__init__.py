@@ -1,0 +1,1 @@
+"""Objectives as small functions on logits and log-probabilities."""

@@ -1,0 +1,1 @@
+"""Named systems, one a file; the catalogue finds them by their place: `wgan_gp.py` is `wgan-gp`."""

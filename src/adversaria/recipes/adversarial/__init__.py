@@ -1,0 +1,1 @@
+"""Systems whose generator plays against a discriminator or critic."""

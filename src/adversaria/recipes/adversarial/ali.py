@@ -1,0 +1,113 @@
+"""ALI: a discriminator tells pairs (x, encoded z) from pairs (generated x, z); encoder and decoder learn to agree.
+
+    q(x, z) = q(x) q(z | x),   z = mu(x) + sigma(x) eps          p(x, z) = p(z) p(x | z),   z ~ N(0, I)
+    discriminator   max_D      E_q log D(x, z) + E_p log(1 - D(x, z))                                    Eq. 1
+    generators      max_{E,G}  E_q log(1 - D(x, z)) + E_p log D(x, z)                                    Section 2.2
+
+All players move at once from one shared forward pass (Algorithm 1). At the optimum the two joints are equal, so that
+the encoder is the decoder's posterior.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from pydantic.dataclasses import dataclass
+from torch import Tensor, nn
+
+from adversaria.data import Batch, DataSpec
+from adversaria.game import CHECKED, Adam, Count, Game, Player, Recipe, Reference, Stage, Terms, simultaneous
+from adversaria.nn.backbones import decoder, encoder
+from adversaria.nn.mlp import MLP
+from adversaria.nn.noise import normal
+from adversaria.objectives.adversarial import is_fake, is_real
+
+REFERENCE = Reference(
+    title="Adversarially Learned Inference",
+    authors="Dumoulin, Belghazi, Poole, Mastropietro, Lamb, Arjovsky, Courville",
+    year=2017,
+    arxiv="1606.00704",
+    venue="ICLR",
+)
+PRESETS = {
+    "smoke": {"latent": 4, "width": 4, "hidden": 16, "depth": 1, "batch": 8, "rounds": 4},
+    "small": {"width": 16, "rounds": 1_500},
+}
+DEPARTURES = (
+    "DCGAN's convolutions for images; the paper's networks (Appendix A) have more layers, dropout and maxout.",
+    "An averaged encoder and decoder sample and encode.",
+)
+CLAIMS = (
+    "A reconstruction G(E(x)) keeps the subject of x, not its pixels (Section 4.1).",
+    "On a toy mixture the joint is matched and no mode is lost (Section 4.4, Figure 8).",
+)
+
+
+class JointDiscriminator(nn.Module):
+    """Logits (n,) of pairs: features of x beside features of z, read together."""
+
+    def __init__(self, x: nn.Module, features: int, latent: int, hidden: int) -> None:
+        super().__init__()
+        self.x, self.z = x, MLP(latent, hidden, hidden, 1, lambda: nn.LeakyReLU(0.2))
+        self.joint = MLP(features + hidden, (), hidden, 2, lambda: nn.LeakyReLU(0.2))
+
+    def forward(self, x: Tensor, z: Tensor) -> Tensor:
+        """Logits (n,)."""
+        return self.joint(torch.cat([self.x(x), self.z(z)], 1))
+
+
+@dataclass(frozen=True, kw_only=True, config=CHECKED)
+class ALI(Recipe):
+    """Adversarially learned inference."""
+
+    latent: Count = 32
+    """Dimension of z."""
+    width: Count = 32
+    """Channels at half the image's resolution."""
+    hidden: Count = 256
+    """Units in a hidden layer."""
+    depth: Count = 2
+    """Hidden layers, for data that aren't images."""
+    average: float = 0.995
+    """Decay of the averaged encoder and decoder; 0 for none."""
+    discriminator: Adam = Adam(lr=2e-4, betas=(0.5, 0.999))
+    """For the discriminator (Appendix A: 1e-4)."""
+    generators: Adam = Adam(lr=5e-4, betas=(0.5, 0.999))
+    """For encoder and decoder (Appendix A: 1e-4)."""
+    batch: Count = 100
+    """Examples a round (Appendix A)."""
+    rounds: Count = 2_500
+    """Rounds of play."""
+
+    def game(self, spec: DataSpec) -> Game:
+        size: Any = {"width": self.width, "hidden": self.hidden, "depth": self.depth}
+        E = encoder(spec.shape, 2 * self.latent, **size)
+        G = decoder(self.latent, spec.shape, **size)
+        D = JointDiscriminator(encoder(spec.shape, self.hidden, norm="none", **size), self.hidden, self.latent,
+                               self.hidden)  # fmt: skip
+
+        def infer(x: Tensor) -> Tensor:
+            mu, log_sigma = E(x).chunk(2, 1)
+            return mu + torch.exp(log_sigma) * torch.randn_like(mu)
+
+        def joint(batch: Batch) -> Mapping[str, Terms]:
+            x, z = batch.x, normal(len(batch), self.latent, like=G)
+            q, p = D(x, infer(x)), D(G(z), z)
+            return {
+                "discriminator": {"encoded": is_real(q), "decoded": is_fake(p)},
+                "generators": {"encoded": is_fake(q), "decoded": is_real(p)},
+            }
+
+        players = (
+            Player("discriminator", (D,), lambda b: joint(b)["discriminator"], self.discriminator),
+            Player("generators", (E, G), lambda b: joint(b)["generators"], self.generators),
+        )
+        return Game(
+            stages=[Stage(players, rule=simultaneous, joint=joint)],
+            networks={"encoder": E, "decoder": G, "discriminator": D},
+            averages={"encoder": self.average, "decoder": self.average},
+            sample=lambda n: G(normal(n, self.latent, like=G)),
+            latent=lambda n: normal(n, self.latent, like=G),
+            decode=G,
+            encode=infer,
+        )

@@ -1,0 +1,1 @@
+"""Systems with codes from a learned codebook."""

@@ -1,0 +1,1 @@
+"""Systems from images to images."""

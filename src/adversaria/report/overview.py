@@ -1,0 +1,101 @@
+"""The head of the page: what ran, how it stands, and the key numbers with their errors and protocols."""
+
+import math
+
+from adversaria.report.markup import Html, join, tag
+from adversaria.report.reading import Reading, Record, mapping_of
+from adversaria.report.wording import SEPARATE, count, date, duration, figure, number, on_neighbours, with_error
+
+
+def overview(reading: Reading) -> Html:
+    """The page's header."""
+    entry = reading.entry
+    status = tag("span", reading.status, class_=f"status {reading.status.replace(' ', '-')}")
+    title = tag("h1", reading.recipe, tag("span", " on ", class_="on"), reading.data_name)
+    return tag(
+        "header",
+        tag("p", "Report on a run of adversaria", status, class_="eyebrow"),
+        title,
+        tag("p", entry.summary, class_="summary") if entry else None,
+        _facts(reading),
+        _numbers(reading),
+    )
+
+
+def _facts(reading: Reading) -> Html:
+    config, spent = reading.config, reading.seconds
+    times = [n for n in (number(r.get("time")) for r in reading.rounds) if math.isfinite(n)]
+    resumed = any(event.get("event") == "resumed" for event in reading.events)
+    clock = "" if resumed or len(times) < 2 else f", {duration(max(times[-1] - times[0], 0))} by the clock"
+    facts = {
+        "rounds": f"{count(reading.round)} of {count(config.rounds)}",
+        "images seen": count(reading.images),
+        "training time": f"{duration(spent)} in rounds{clock}" if spent else "none logged yet",
+        "first round": date(times[0]) if times else "none logged yet",
+        "last logged": date(times[-1]) if times and reading.status == "still going" else "",
+        "seed": str(config.seed),
+        "device": config.device,
+    }
+    return tag("dl", *(tag("div", tag("dt", key), tag("dd", value)) for key, value in facts.items() if value),
+               class_="facts")  # fmt: skip
+
+
+def _numbers(reading: Reading) -> Html:
+    cards = [*_scores(reading), _neighbours(mapping_of(reading.exhibits.get("neighbours")), reading)]
+    shown = [card for card in cards if card]
+    missing = None if reading.scores else tag("p", "No score has been logged.", class_="note")
+    return join(tag("div", *shown, class_="cards") if shown else None, missing)
+
+
+def _scores(reading: Reading) -> list[Html]:
+    by_name: dict[str, list[Record]] = {}
+    for record in reading.scores:
+        by_name.setdefault(str(record.get("name")), []).append(record)
+    return [_score(name, records) for name, records in list(by_name.items())[:6]]
+
+
+def _score(name: str, records: list[Record]) -> Html:
+    latest, lower = records[-1], bool(records[-1].get("lower_is_better", True))
+    known = [r for r in records if math.isfinite(number(r.get("value")))]
+    best = min(known, key=lambda r: number(r["value"]) * (1 if lower else -1)) if known else latest
+    unit = str(latest.get("unit") or "")
+    said = f"± 1 standard error, n = {count(latest.get('n'))}, at round {count(latest['round'])}; "
+    said += "lower is better" if lower else "higher is better"
+    picked = None
+    if best is not latest and known:
+        value = with_error(best["value"], best.get("error"))
+        picked = f"The best of {len(records)} was {value} at round {count(best['round'])}; as a pick it flatters."
+    return tag(
+        "div",
+        tag("h3", name),
+        tag("p", with_error(latest.get("value"), latest.get("error")), tag("small", f" {unit}"), class_="big"),
+        tag("p", said),
+        tag("p", picked) if picked else None,
+        tag("p", str(latest.get("protocol") or "protocol unknown"), class_="protocol"),
+        class_="card",
+    )
+
+
+def _neighbours(told: Record, reading: Reading) -> Html | None:
+    samples, held_out = mapping_of(told.get("samples")), mapping_of(told.get("held_out"))
+    if not samples:
+        return None
+    rows = [
+        tag("div", tag("dt", name), tag("dd", with_error(x.get("mean"), x.get("error")), tag("small", f" n = {count(x.get('n'))}")))
+        for name, x in (("samples", samples), ("held-out data", held_out))
+        if x
+    ]  # fmt: skip
+    said = on_neighbours(samples, held_out) if held_out else "Too few held-out examples to compare with."
+    protocol = (
+        f"{told.get('protocol', 'protocol unknown')}; mean ± 1 standard error, at round "
+        f"{count(reading.exhibits.get('round'))}; said to differ where intervals of ± {figure(SEPARATE)} "
+        "standard errors don't touch. A mean can hide single copies."
+    )
+    return tag(
+        "div",
+        tag("h3", "distance to the nearest training example"),
+        tag("dl", *rows, class_="pair"),
+        tag("p", tag("b", said)),
+        tag("p", protocol, class_="protocol"),
+        class_="card",
+    )

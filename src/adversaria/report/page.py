@@ -1,0 +1,103 @@
+"""The page: its parts in order."""
+
+import re
+import time
+from pathlib import Path
+
+from adversaria._version import __version__
+from adversaria.report.configuration import configuration, system
+from adversaria.report.curves import curves
+from adversaria.report.markup import Html, join, section, table, tag
+from adversaria.report.overview import overview
+from adversaria.report.pictures import picture
+from adversaria.report.reading import Reading, mapping_of, spread
+from adversaria.report.wording import count, date
+
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+PLAIN = {"started", "finished"}
+"""Events that need no table of their own."""
+EVENTS = 100
+"""Events shown at most; the latest."""
+SHEETS = 12
+SMALL = 90_000
+"""Bytes of a sheet in the row over time."""
+
+
+def page(reading: Reading) -> Html:
+    """The whole report, as one HTML document that loads nothing."""
+    style = Html(Path(__file__).with_name("style.css").read_text(encoding="utf-8"))
+    head = tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", **{"http-equiv": "Content-Security-Policy", "content": POLICY}),
+        tag("meta", name_="viewport", content="width=device-width, initial-scale=1"),
+        tag("meta", name_="generator", content=f"adversaria {__version__}"),
+        tag("title", f"{reading.recipe} on {reading.data_name}"),
+        tag("style", style),
+    )
+    drawn = curves(reading)
+    body = tag(
+        "body",
+        overview(reading),
+        samples(reading),
+        over_time(reading),
+        exhibits(reading),
+        section("Curves", tag("div", *drawn, class_="charts") if drawn else None),
+        events(reading),
+        system(reading),
+        configuration(reading),
+        tag("footer", f"Written by adversaria {__version__}, {date(time.time())}. One file; it loads nothing."),
+    )
+    return Html("<!doctype html>\n" + tag("html", head, body, lang="en"))
+
+
+def samples(reading: Reading) -> Html | None:
+    """Samples beside held-out data, and beside what they were made from."""
+    captions = mapping_of(reading.exhibits.get("pictures"))
+    names = [name for name in ("sources", "samples", "data") if name in captions]
+    shown = [picture(reading.path / "exhibits" / f"{name}.png", str(captions[name])) for name in names]
+    titled = [_titled(name, figure) for name, figure in zip(names, shown, strict=True) if figure]
+    return section("Samples", tag("div", *titled, class_="pictures") if titled else None)
+
+
+def _titled(name: str, figure: Html) -> Html:
+    title = {"data": "held-out data"}.get(name, name.replace("-", " "))
+    return tag("div", tag("h3", title), figure)
+
+
+def over_time(reading: Reading) -> Html | None:
+    """Sheets from the same noise, round by round."""
+    chosen = spread(reading.sheets, SHEETS)
+    several = len(reading.stages) > 1
+    figures = []
+    for round, path in chosen:
+        stage = next((f", {s.name}" for s in reading.stages if several and s.first <= round <= s.last), "")
+        figures.append(picture(path, f"round {count(round)}{stage}", SMALL))
+    if not any(figures):
+        return None
+    said = f"The same noise at every round; {len(chosen)} of {len(reading.sheets)} sheets."
+    return section("Samples over time", tag("p", said, class_="note"), tag("div", *figures, class_="sheets"))
+
+
+def exhibits(reading: Reading) -> Html | None:
+    """The other pictures that exhibits.json lists."""
+    captions = mapping_of(reading.exhibits.get("pictures"))
+    names = [n for n in captions if n not in ("sources", "samples", "data") and re.fullmatch(r"[a-z0-9-]{1,40}", n)]
+    shown = [(n, picture(reading.path / "exhibits" / f"{n}.png", str(captions[n]))) for n in names[:SHEETS]]
+    titled = [_titled(name, figure) for name, figure in shown if figure]
+    return section("A closer look", tag("div", *titled, class_="gallery") if titled else None)
+
+
+def events(reading: Reading) -> Html | None:
+    """What happened besides starting and finishing, and what of the folder can't be read."""
+    found = reading.events
+    rows: list[tuple[str, ...]] = []
+    if [e.get("event") for e in found if e.get("event") not in PLAIN] or len(found) > len(PLAIN):
+        rows = [(count(e["round"]), str(e.get("event", "")), str(e.get("text") or "")) for e in found[-EVENTS:]]
+    left = len(found) - EVENTS
+    return section(
+        "What happened",
+        tag("p", f"{count(left)} earlier events are in metrics.jsonl.", class_="note") if rows and left > 0 else None,
+        table(("round", "event", ""), rows, class_="events"),
+        join(*(tag("p", fault, class_="missing") for fault in reading.faults)) if reading.faults else None,
+    )

@@ -1,0 +1,88 @@
+"""Numbers in words: four significant digits, always with their error where there is one."""
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+SEPARATE = 2.0
+"""Two means differ where their intervals of this many standard errors to each side don't touch."""
+
+
+def number(value: Any) -> float:
+    """A value of a JSON file as a float; nan for what is no number."""
+    try:
+        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+    except OverflowError:
+        return math.nan
+
+
+def figure(value: Any) -> str:
+    """A number with four significant digits.
+
+    >>> figure(0.82580154), figure(103946.1), figure(3), figure(float("nan")), figure(1e-8)
+    ('0.8258', '103,900', '3', 'not finite', '1e-08')
+    """
+    v = number(value)
+    if not math.isfinite(v):
+        return "not finite"
+    v = float(f"{v:.3e}")
+    return f"{v:,.0f}" if 1e4 <= abs(v) < 1e9 else f"{v:.4g}"
+
+
+def count(value: Any) -> str:
+    """A whole number with its thousands set apart."""
+    v = number(value)
+    return f"{v:,.0f}" if math.isfinite(v) else "unknown"
+
+
+def with_error(value: Any, error: Any) -> str:
+    """A number and its standard error, this with two significant digits.
+
+    >>> with_error(0.82580154, 0.06288), with_error(0.00078504, 0.0000678)
+    ('0.8258 ± 0.063', '(7.85 ± 0.68) × 10⁻⁴')
+    """
+    v, e = number(value), number(error)
+    if not math.isfinite(v) or not math.isfinite(e):
+        return f"{figure(v)} (no error known)" if math.isfinite(v) else figure(v)
+    power = math.floor(math.log10(abs(v))) if v else 0
+    if -4 < power < 6:
+        return f"{figure(v)} ± {e:.2g}"
+    raised = str(power).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"({v / 10.0**power:.4g} ± {e / 10.0**power:.2g}) × 10{raised}"
+
+
+def duration(seconds: float) -> str:
+    """A stretch of time in the units one would say it in.
+
+    >>> duration(8.31), duration(75), duration(7_320)
+    ('8.3 s', '1 min 15 s', '2 h 2 min')
+    """
+    if seconds < 60:
+        return f"{seconds:.2g} s"
+    minutes, hours = round(seconds) // 60, round(seconds) // 3600
+    return f"{hours:,} h {minutes % 60} min" if hours else f"{minutes} min {round(seconds) % 60} s"
+
+
+def date(seconds: Any) -> str:
+    """A moment, given in seconds since 1970."""
+    try:
+        return f"{datetime.fromtimestamp(number(seconds), UTC):%Y-%m-%d %H:%M} UTC"
+    except (OverflowError, ValueError, OSError):
+        return "unknown"
+
+
+def on_neighbours(samples: Mapping[str, Any], held_out: Mapping[str, Any]) -> str:
+    """What the samples' distance to the training set says next to that of held-out data."""
+    a, b = number(samples.get("mean")), number(held_out.get("mean"))
+    reach = SEPARATE * (number(samples.get("error")) + number(held_out.get("error")))
+    if not math.isfinite(a - b) or not math.isfinite(reach):
+        return "Nothing to compare: there are no numbers for both."
+    if a + reach < b:
+        return "Samples lie closer to the training set than held-out data do: look for copies."
+    if a > b + reach:
+        return (
+            "Samples lie farther from the training set than held-out data do: no sign of copying on average, "
+            "and by this distance they aren't yet like the data."
+        )
+    return "The two intervals overlap: no difference that these errors could show."

@@ -1,0 +1,1 @@
+"""Runs: training as a folder on disk."""

@@ -1,0 +1,106 @@
+"""Pictures and numbers of a trained model for its report: samples, data, paths between codes, nearest neighbours."""
+
+import json
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from adversaria.data import Dataset
+from adversaria.game import Game
+from adversaria.metrics import mean
+from adversaria.runs.folder import RunFolder
+from adversaria.runs.sampling import given_for, sheet_size
+from adversaria.runs.sheets import sheet
+
+SHOWN = 8
+"""Samples shown with their neighbours, and paths between codes."""
+NEIGHBOURS = 5
+CANDIDATES = 20_000
+"""Training examples searched for neighbours, at most."""
+
+
+@torch.no_grad()
+def make(folder: RunFolder, game: Game, data: Dataset, round: int, seed: int) -> None:
+    """Writes exhibits/*.png and exhibits/exhibits.json for the model as it stands."""
+    spec = data.spec
+    n, columns = sheet_size(game, data)
+    given = given_for(game, data, n)
+    samples = game.sample(n, given, seed=seed).cpu()
+    held = _held_out(data, n)
+    shown = spec.to_user(held)
+    told: dict[str, Any] = {"round": round, "seed": seed, "pictures": {}}
+
+    def keep(name: str, caption: str, examples: np.ndarray, columns: int | None = None, beside: Any = None) -> None:
+        folder.write(f"exhibits/{name}.png", sheet(spec, examples, columns, beside))
+        told["pictures"][name] = caption
+
+    beside = shown if spec.kind == "points" else None
+    keep(
+        "samples",
+        f"{n} samples at round {round}, seed {seed}; not selected",
+        spec.to_user(samples),
+        columns,
+        beside,
+    )
+    keep("data", f"{len(held)} held-out examples of {data.name}", shown, columns)
+    if game.condition == "image" and given is not None:
+        keep(
+            "sources",
+            "what the samples above were made from, in the same order",
+            spec.to_user(given),
+            columns,
+        )
+    if spec.kind == "image":
+        if game.can("latent") and game.can("decode"):
+            keep("interpolation", "spherical paths between pairs of codes, left to right",
+                 spec.to_user(_paths(game, seed)), 10)  # fmt: skip
+        if game.can("reconstruct"):
+            pairs = torch.cat([held[:10], game.reconstruct(held[:10].to(game.device), seed=seed).cpu()])
+            keep("reconstructions", "held-out examples above, reconstructions below", spec.to_user(pairs), 10)
+    if spec.kind in ("image", "points"):
+        _neighbours(keep, told, game, data, seed)
+    folder.write("exhibits/exhibits.json", json.dumps(told, indent=1).encode())
+
+
+def _held_out(data: Dataset, n: int) -> Tensor:
+    split = "test" if data.size("test") else "train"
+    return data.examples(min(n, data.size(split)), split, seed=0).x
+
+
+def _paths(game: Game, seed: int, steps: int = 10) -> Tensor:
+    ends = game.latent(2 * SHOWN, seed=seed)
+    a, b = ends[:SHOWN, None], ends[SHOWN:, None]
+    angle = torch.acos((a * b).sum(-1, keepdim=True).div(a.norm(dim=-1, keepdim=True) * b.norm(dim=-1, keepdim=True))
+                       .clamp(-1 + 1e-6, 1 - 1e-6))  # fmt: skip
+    t = torch.linspace(0, 1, steps, device=ends.device, dtype=ends.dtype)[None, :, None]
+    path = (torch.sin((1 - t) * angle) * a + torch.sin(t * angle) * b) / torch.sin(angle)
+    return game.decode(path.flatten(0, 1)).cpu()
+
+
+def _neighbours(keep: Any, told: dict[str, Any], game: Game, data: Dataset, seed: int) -> None:
+    pool = min(CANDIDATES, data.size("train"))
+    batch = data.examples(pool, "train", seed=0)
+    train = (batch.x if batch.y is None else batch.y).flatten(1)
+    n = min(200, max(SHOWN, data.size("test")))
+    samples = game.sample(n, given_for(game, data, n), seed=seed).cpu()
+    held_batch = data.examples(min(n, data.size("test")), "test", seed=0)
+    held = (held_batch.x if held_batch.y is None else held_batch.y).flatten(1)
+    distance, index = torch.cdist(samples.flatten(1).to(train), train).topk(min(NEIGHBOURS, pool), 1, largest=False)
+    protocol = f"Euclidean distance of raw numbers in game form to the nearest of {pool} training examples"
+    told["neighbours"] = {
+        "protocol": protocol,
+        "samples": _summary(distance[:, 0]),
+        "held_out": _summary(torch.cdist(held, train).min(1).values) if len(held) > 1 else None,
+    }
+    if data.spec.kind == "image":
+        near = train[index[:SHOWN].flatten()].view(-1, *data.spec.shape)
+        row = torch.cat([samples[:SHOWN, None], near.view(SHOWN, -1, *data.spec.shape)], 1).flatten(0, 1)
+        caption = f"samples in the first column, then their {NEIGHBOURS} nearest of {pool} training images"
+        keep("neighbours", caption, data.spec.to_user(row), 1 + index.shape[1])
+
+
+def _summary(distances: Tensor) -> dict[str, float]:
+    estimate = mean("distance", distances, "", "")
+    return {"mean": estimate.value, "error": estimate.error, "n": estimate.n}

@@ -1,0 +1,42 @@
+"""One number at each checkpoint, for the curve over training and for keeping the best: a held-out likelihood where
+the model has one, a distance between samples and held-out data where it hasn't."""
+
+import torch
+
+from adversaria.data import Dataset
+from adversaria.distributions import bits_per_dim
+from adversaria.game import Game
+from adversaria.metrics import Estimate, mean, sliced_wasserstein
+
+MOST = 1000
+
+
+def score(game: Game, data: Dataset, seed: int = 0) -> Estimate | None:
+    """The model on the validation split; None where that has too few examples to say anything."""
+    n = min(MOST, data.size("valid"))
+    if n < 20:
+        return None
+    held = data.examples(n, "valid", seed=seed)
+    split = f"{data.name} valid, data {data.fingerprint[:12]}"
+    for ability, protocol in (("log_prob", "exact"), ("bound", "one sample of z for each x")):
+        if game.can(ability):
+            nats = torch.cat([game.ask(ability, x.to(game.device), seed=seed).cpu() for x in held.x.split(250)])
+            return _likelihood(data, nats, ability, f"{split}; {protocol}")
+    target = held.x if held.y is None else held.y
+    given = {"label": held.labels, "image": held.x, None: None}[game.condition]
+    samples = game.sample(n, given, seed=seed).cpu()
+    if not torch.isfinite(samples).all():
+        return None
+    return sliced_wasserstein(
+        target.flatten(1), samples.flatten(1).to(target), protocol=f"{split}; raw numbers in game form"
+    )
+
+
+def _likelihood(data: Dataset, nats: torch.Tensor, ability: str, protocol: str) -> Estimate:
+    if not torch.isfinite(nats).all():
+        nats = nats[torch.isfinite(nats)]
+        protocol += f"; {len(nats)} finite ones"
+    name = "held-out negative log-likelihood" if ability == "log_prob" else "held-out negative bound"
+    if data.spec.kind == "image":
+        return mean(name, bits_per_dim(nats, data.spec.size), "bits/dim", f"{protocol}; 8-bit pixels")
+    return mean(name, -nats, "nats", protocol)
