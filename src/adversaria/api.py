@@ -255,13 +255,11 @@ class Run:
         return self.folder.records(kind)
 
     def report(self) -> Path:
-        """Writes report.html, making its pictures first where the newest checkpoint has none.
-
-        Raises:
-            UserError: where the run has no checkpoint.
-        """
+        """Writes report.html, making its pictures first where the newest checkpoint has none."""
         from adversaria.report import write
 
+        if not checkpoints.names(self.folder):
+            return write(self.folder)
         game, told = self.game, self.folder.read_json("exhibits/exhibits.json")
         with storing(self.path):
             if told is None or told["round"] != self.round:

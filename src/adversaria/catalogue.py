@@ -110,7 +110,7 @@ def read(path: Path) -> Entry:
         docstring=docstring,
         class_name=classes[0].name,
         hyperparameters=tuple(_hyperparameters(classes[0])),
-        reference={k.arg: ast.literal_eval(k.value) for k in reference.keywords if k.arg}
+        reference={k.arg: _literal(k.value, None) for k in reference.keywords if k.arg}
         if isinstance(reference, ast.Call)
         else {},
         presets=_literal(constants.get("PRESETS"), {}),
@@ -120,7 +120,13 @@ def read(path: Path) -> Entry:
 
 
 def _literal(node: ast.expr | None, otherwise: Any) -> Any:
-    return otherwise if node is None else ast.literal_eval(node)
+    try:
+        return otherwise if node is None else ast.literal_eval(node)
+    except ValueError:
+        raise UserError(
+            f"'{ast.unparse(node)[:60]}' is computed; REFERENCE, PRESETS, DEPARTURES and CLAIMS are read without "
+            "running the file: write plain values"
+        ) from None
 
 
 def _extends_recipe(node: ast.ClassDef) -> bool:

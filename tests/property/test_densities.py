@@ -155,7 +155,7 @@ def test_bits_per_dim_of_uniform_bytes_is_eight_and_of_uniform_bits_one():
 
 
 def test_an_images_likelihood_is_the_product_over_its_pixels_with_a_scale_a_channel():
-    p = Observation(DataSpec(kind="image", shape=(2, 3, 3))).double()
+    p = Observation("image", (2, 3, 3)).double()
     p.log_scale.data.copy_(torch.tensor([-1.0, -3.0])[:, None, None])
     x, output = LEVELS[torch.randint(256, (4, 2, 3, 3))], 0.5 * torch.randn(4, 2, 3, 3)
     expected = torch.zeros(4)
@@ -167,18 +167,18 @@ def test_an_images_likelihood_is_the_product_over_its_pixels_with_a_scale_a_chan
 
 def test_likelihoods_of_points_and_bits_are_normal_and_bernoulli():
     output = torch.randn(4, 3)
-    points = Observation(DataSpec(kind="points", shape=(3,))).double()
+    points = Observation("points", (3,)).double()
     points.log_scale.data.copy_(torch.randn(3))
     x = torch.randn(4, 3)
     expected = D.Normal(output, points.log_scale.exp()).log_prob(x).sum(1)
     torch.testing.assert_close(points.log_prob(x, output), expected)
-    bits = Observation(DataSpec(kind="binary", shape=(3,)))
+    bits = Observation("binary", (3,))
     x = torch.randint(2, (4, 3)).double()
     torch.testing.assert_close(bits.log_prob(x, output), D.Bernoulli(logits=output).log_prob(x).sum(1))
 
 
 def test_samples_of_points_have_the_likelihoods_spread():
-    p = Observation(DataSpec(kind="points", shape=(2,))).double()
+    p = Observation("points", (2,)).double()
     p.log_scale.data.copy_(torch.tensor([-1.0, 0.5]))
     shown = p.show(torch.zeros(20_000, 2))
     torch.testing.assert_close(shown.std(0), torch.tensor([-1.0, 0.5]).exp().detach(), rtol=0.03, atol=0)

@@ -1,5 +1,6 @@
 """The referee: the only code that calls backward and step."""
 
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -36,32 +37,34 @@ class Referee:
         moved = {id(p) for own in self.parameters.values() for p in own}
         self.averages = [a for a in stage.averages if a.follows(moved)]
         self.record = Round(0, 0)
-        self._pending: dict[str, tuple[Terms, Tensor]] = {}
+        self._pending: dict[str, tuple[Terms, Tensor, list[Tensor | None]]] = {}
 
     def backward(self, player: Player, terms: Terms, retain: bool = False) -> None:
-        """The gradient of the player's loss in its own parameters, and nowhere else."""
+        """The gradient of the player's loss in its own parameters, kept for its step."""
         loss = player.loss(terms)
-        if not loss.requires_grad:
-            raise UserError(f"the objective of player '{player.name}' does not depend on what it owns; check `owns`")
         own = self.parameters[player.name]
-        for parameter in own:
-            parameter.grad = None
-        loss.backward(inputs=own, retain_graph=retain)
-        self._pending[player.name] = (terms, loss.detach())
+        if loss.requires_grad:
+            loss.backward(inputs=own, retain_graph=retain)
+        gradients = give(own, [None] * len(own))
+        if all(gradient is None for gradient in gradients):
+            raise UserError(f"the objective of player '{player.name}' does not depend on what it owns; check `owns`")
+        self._pending[player.name] = (terms, loss.detach(), gradients)
 
     def step(self, player: Player) -> None:
         """One optimiser step with the gradient at hand, if loss and gradient are finite; skipped otherwise."""
-        terms, loss = self._pending.pop(player.name)
+        terms, loss, gradients = self._pending.pop(player.name)
         own = self.parameters[player.name]
-        norm = nn.utils.get_total_norm([p.grad for p in own if p.grad is not None])
-        if not bool(torch.isfinite(norm + loss)):
+        norm = torch.stack(torch._foreach_norm([g for g in gradients if g is not None])).norm()
+        if not math.isfinite(float(norm + loss)):
             self._skip(player, terms)
             return
         self.strikes[player.name] = 0
         host = player.optimizer if isinstance(player.optimizer, str) else player.name
+        give(own, gradients)
         if self.specs[host].clip:
             nn.utils.clip_grads_with_norm_(own, self.specs[host].clip, norm)
         self.optimizers[host].step()
+        give(own, [None] * len(own))  # a shared optimiser would take what is left behind for a gradient
         if player.after:
             with torch.no_grad():
                 player.after()
@@ -71,7 +74,8 @@ class Referee:
         self.record.skipped[player.name] = self.record.skipped.get(player.name, 0) + 1
         self.strikes[player.name] += 1
         broken = [name for name, term in terms.items() if not torch.isfinite(term)] or ["its gradient"]
-        tainted = [b for module in player.owns for b in module.buffers() if not torch.isfinite(b).all()]
+        looked_through = [module for everyone in self.stage.players for module in everyone.owns]
+        tainted = [b for module in looked_through for b in module.buffers() if not torch.isfinite(b).all()]
         if tainted or self.strikes[player.name] >= self.patience:
             cause = (
                 "a network's running statistics are no longer finite"

@@ -13,7 +13,8 @@ class Codebook(nn.Module):
         N_i <- g N_i + (1 - g) n_i,   m_i <- g m_i + (1 - g) sum_j z_ij,   e_i = m_i / N_i
 
     n_i of the batch's vectors z_ij are nearest to code i. Averages start at 0 and are divided by 1 - g^t, so that the
-    start leaves no trace. A code whose share falls below `revive` of an even share is set to a vector of the batch.
+    start leaves no trace. A code whose share falls below `revive` of an even share is set to a vector of the batch; with
+    `revive` 0 it stays where it is.
 
     van den Oord et al. (2017), arXiv:1711.00937, Appendix A.1, Eq. 6 to 8.
     """
@@ -22,7 +23,6 @@ class Codebook(nn.Module):
     counts: Tensor
     sums: Tensor
     steps: Tensor
-    batch: Tensor
 
     def __init__(self, size: int, dim: int, decay: float, revive: float) -> None:
         super().__init__()
@@ -57,10 +57,10 @@ class Codebook(nn.Module):
         hot = F.one_hot(index, size).to(z.dtype)
         self.counts.lerp_(hot.sum(0), 1 - self.decay)
         self.sums.lerp_(hot.T @ z, 1 - self.decay)
+        known = self.counts > 1e-12  # both averages of an unused code fade, and their ratio is its place until then
+        self.codes.copy_(torch.where(known[:, None], self.sums / self.counts.clamp_min(1e-12)[:, None], self.codes))
         unbiased = self.counts / (1 - self.decay ** int(self.steps))
-        used = unbiased > self.revive * len(z) / size
-        self.codes.copy_(torch.where(used[:, None], self.sums / self.counts.clamp_min(1e-12)[:, None], self.codes))
-        self._revive(z, ~used)
+        self._revive(z, unbiased < self.revive * len(z) / size)
 
     def _revive(self, z: Tensor, dead: Tensor) -> None:
         n = int(dead.sum())

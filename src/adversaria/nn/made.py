@@ -36,7 +36,8 @@ class MADE(nn.Module):
         super().__init__()
         self.outputs = outputs
         before = torch.arange(1, size + 1)
-        unit = torch.arange(hidden) % max(size - 1, 1) + 1  # a unit of degree m sees x_1 .. x_m
+        # A unit of degree m sees x_1 .. x_m; with a context there are some of degree 0, or output 1 would not see it.
+        unit = torch.arange(hidden) % (size if context else max(size - 1, 1)) + (0 if context else 1)
         self.first = MaskedLinear(unit[:, None] >= before)
         self.context = nn.Linear(context, hidden, bias=False) if context else None
         self.second = MaskedLinear(unit[:, None] >= unit)

@@ -13,7 +13,7 @@ def descend(
 
         theta_0 = theta,   theta_{k+1} = theta_k - lr * grad loss(theta_k)
 
-    The network is left as it is. Use the result with `torch.func.functional_call`.
+    The network is left as it is, and parameters that are frozen stay. Use the result with `torch.func.functional_call`.
 
     Args:
         network: whose parameters to start from.
@@ -30,10 +30,9 @@ def descend(
     (0.4, -0.20000000298023224)
     """
     theta: dict[str, Tensor] = dict(network.named_parameters())
+    free = [name for name, value in theta.items() if value.requires_grad]
     for _ in range(steps):
-        gradients = torch.autograd.grad(loss(theta), list(theta.values()), create_graph=True, allow_unused=True)
-        theta = {
-            name: value if gradient is None else value - lr * gradient
-            for (name, value), gradient in zip(theta.items(), gradients, strict=True)
-        }
+        gradients = torch.autograd.grad(loss(theta), [theta[k] for k in free], create_graph=True, allow_unused=True)
+        moved = {k: theta[k] - lr * g for k, g in zip(free, gradients, strict=True) if g is not None}
+        theta = theta | moved
     return theta

@@ -13,7 +13,7 @@ def nearest(z: Float[Tensor, "n d"], codes: Float[Tensor, "k d"]) -> Int[Tensor,
 
 
 def straight_through(value: Tensor, through: Tensor) -> Tensor:
-    """`value` in the forward pass; the gradient goes to `through` as if it had been returned.
+    """`value` in the forward pass, to the last bit; the gradient goes to `through` as if it had been returned.
 
     Bengio et al. (2013), arXiv:1308.3432, Section 4.
 
@@ -22,4 +22,4 @@ def straight_through(value: Tensor, through: Tensor) -> Tensor:
     >>> y.item(), torch.autograd.grad(3 * y, x)[0].item()
     (0.0, 3.0)
     """
-    return through + (value - through).detach()
+    return value.detach() + (through - through.detach())

@@ -4,6 +4,7 @@ import io
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -13,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from adversaria.report.reading import Span
-from adversaria.report.wording import figure
+from adversaria.report.wording import clip, figure
 
 PALETTE = ("#2563a8", "#c2571a", "#2e8555", "#7a4fb0", "#b32d4b", "#117a85", "#80701a", "#5b6472")
 """Of the players, in the order in which they first move."""
@@ -23,7 +24,7 @@ PIXELS = 420
 """Columns a curve is thinned to; each keeps its least and greatest value."""
 SIZE = (5.4, 2.75)
 """Inches."""
-STYLE = {
+STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "adversaria",
     "text.parse_math": False,
@@ -108,8 +109,10 @@ def chart(lines: Sequence[Line], stages: Sequence[Span] = (), *, log: bool = Fal
         axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.0f}"))
         if len(stages) > 1:
             _boundaries(axes, stages)
-        canvas.savefig(stream, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
-    return stream.getvalue()
+        canvas.savefig(
+            stream, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")), transparent=True
+        )
+    return stream.getvalue()[stream.getvalue().index(b"<svg") :]  # without the prologue and its DTD
 
 
 def _draw(axes, line: Line) -> None:
@@ -142,6 +145,7 @@ def _scale(axes, lines: Sequence[Line], log: bool) -> None:
 def _boundaries(axes, stages: Sequence[Span]) -> None:
     """A line where each stage begins, and its name where it has room."""
     low, high = axes.get_xlim()
+    axes.set_title(" ", fontsize=8)  # room for the names
     for stage in stages:
         left, right = max(stage.first - 0.5, low), min(stage.last + 0.5, high)
         room = int(66 * (right - left) / (high - low))
@@ -149,7 +153,7 @@ def _boundaries(axes, stages: Sequence[Span]) -> None:
             axes.axvline(left, color="#8a919c", linewidth=0.9, linestyle=(0, (3, 3)))
         if room >= 5:
             name = "".join(c if c.isprintable() else "·" for c in stage.name)
-            axes.annotate(name if len(name) <= room else f"{name[: room - 1]}…", (left, 1.0), (3, 2),
-                          xycoords=("data", "axes fraction"), textcoords="offset points", fontsize=8,
-                          color="#5b6472", annotation_clip=False)  # fmt: skip
+            label = axes.annotate(clip(name, room), (left, 1.0), (3, 2), xycoords=("data", "axes fraction"),
+                                  textcoords="offset points", fontsize=8, color="#5b6472")  # fmt: skip
+            label.set_in_layout(False)
     axes.set_xlim(low, high)

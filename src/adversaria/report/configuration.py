@@ -62,13 +62,14 @@ def _hyperparameters(fields: Record, entry: catalogue.Entry | None) -> Html | No
     known = entry.hyperparameters if entry else ()
     defaults = dict(pair for h in known for pair in default_of(h))
     meanings = {h.name: h.meaning for h in known}
-    rows, changed = [], 0
+    rows: list[tuple[str, ...]] = []
+    changed = 0
     for key, value in values.items():
         differs = key in defaults and defaults[key] != value
         changed += differs
         default = spell(defaults[key]) if differs else ("" if key in defaults else UNKNOWN)
-        row = (tag("code", key), tag("b" if differs else "span", spell(value)), default, meanings.get(key, ""))
-        rows.append(row)
+        shown = tag("b" if differs else "span", spell(value))
+        rows.append((tag("code", key), shown, default, meanings.get(key, "")))
     head = ("name", "value", "default, where it differs", "meaning")
     said = f"{changed} of {len(values)} differ from the recipe's default. {UNKNOWN}: the recipe names none."
     return join(table(head, rows, "fields"), tag("p", said, class_="note")) if rows else None
@@ -129,7 +130,7 @@ def _data(reading: Reading) -> list[tuple[str, ...]]:
 def _machine(reading: Reading) -> list[tuple[str, ...]]:
     config = reading.config
     stages = ", ".join(f"{name}: {count(rounds)} rounds" for name, rounds in config.stages)
-    rows = [
+    rows: list[tuple[str, ...]] = [
         ("seed", str(config.seed)),
         ("threads", str(config.threads)),
         ("device", config.device),
@@ -137,8 +138,8 @@ def _machine(reading: Reading) -> list[tuple[str, ...]]:
         ("adversaria", config.adversaria),
         ("recipe's file (SHA-256)", tag("code", config.recipe_sha256)),
     ]
-    told = {key for key, _ in rows}
-    rows += [(str(key), spell(value)) for key, value in reading.environment.items() if key not in told]
+    told = {row[0] for row in rows}
+    rows += [(key, spell(value)) for key, value in reading.environment.items() if key not in told]
     return rows if reading.environment else [*rows, ("environment", "not recorded")]
 
 

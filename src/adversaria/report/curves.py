@@ -62,7 +62,7 @@ def _player(reading: Reading, player: str, terms: list[str], colour: str) -> Htm
 
 def _gradients(reading: Reading, colours: dict[str, str]) -> Html | None:
     lines = [_line(reading.rounds, ("gradient_norms", p), p, c) for p, c in list(colours.items())[:MOST]]
-    return _figure("gradient norms", lines, reading.stages, log=True, note="before clipping")
+    return _figure("Gradient norms", lines, reading.stages, log=True, note="before clipping")
 
 
 def _scores(reading: Reading) -> list[Html | None]:
@@ -79,9 +79,10 @@ def _scores(reading: Reading) -> list[Html | None]:
 
 
 def _speed(reading: Reading) -> Html | None:
-    line = _line(reading.rounds, ("images_per_second",), "images per second", PALETTE[-1])
+    title = f"{reading.examples.capitalize()} per second"
+    line = _line(reading.rounds, ("images_per_second",), title, PALETTE[-1])
     middle = np.median(line.y[np.isfinite(line.y)]) if np.isfinite(line.y).any() else math.nan
-    return _figure("images per second", [line], reading.stages, note=f"median {figure(float(middle))}")
+    return _figure(title, [line], reading.stages, note=f"median {figure(float(middle))}")
 
 
 def _skipped(reading: Reading, colours: dict[str, str]) -> Html | None:
@@ -99,7 +100,7 @@ def _skipped(reading: Reading, colours: dict[str, str]) -> Html | None:
     for player, points in steps.items():
         x, y = np.array([*points, (last, total[player])], float).T
         lines.append(Line(player, x, y, colours.get(player, PALETTE[-1])))
-    return _figure("skipped moves", lines, reading.stages, note="moves that were not finite, in all so far")
+    return _figure("Skipped moves", lines, reading.stages, note="moves that were not finite, in all so far")
 
 
 def _figure(title: str, lines: list[Line], stages: list[Span], *, log: bool = False, note: str = "",
@@ -111,7 +112,11 @@ def _figure(title: str, lines: list[Line], stages: list[Span], *, log: bool = Fa
         return None
     log = log and all((y > 0).all() for y in finite)
     broken = sum(len(line.y) - len(y) for line, y in zip(lines, finite, strict=True))
-    notes = [note, "logarithmic scale" if log else "", f"{broken} values not finite" if broken else ""]
+    notes = [
+        note,
+        "logarithmic scale" if log else "",
+        f"{broken} values aren't finite and aren't drawn" if broken else "",
+    ]
     image = tag("img", src=uri(chart(lines, stages, log=log), "image/svg+xml"), alt=f"{title} over rounds",
                 width=round(SIZE[0] * 96), height=round(SIZE[1] * 96))  # fmt: skip
     head = tag("figcaption", _dot(colour) if colour else None, tag("b", title), f" {unit}" if unit else None,

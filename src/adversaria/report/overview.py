@@ -27,10 +27,12 @@ def _facts(reading: Reading) -> Html:
     times = [n for n in (number(r.get("time")) for r in reading.rounds) if math.isfinite(n)]
     resumed = any(event.get("event") == "resumed" for event in reading.events)
     clock = "" if resumed or len(times) < 2 else f", {duration(max(times[-1] - times[0], 0))} by the clock"
+    logged = int(reading.rounds[-1]["round"]) if reading.rounds else 0
+    until = f" by round {count(logged)}" if 0 < logged < reading.round else ""
     facts = {
         "rounds": f"{count(reading.round)} of {count(config.rounds)}",
-        "images seen": count(reading.images),
-        "training time": f"{duration(spent)} in rounds{clock}" if spent else "none logged yet",
+        f"{reading.examples} seen": f"{count(reading.images)}{until}",
+        "training time": f"{duration(spent)} in rounds{clock}{until}" if spent else "none logged yet",
         "first round": date(times[0]) if times else "none logged yet",
         "last logged": date(times[-1]) if times and reading.status == "still going" else "",
         "seed": str(config.seed),
@@ -80,11 +82,7 @@ def _neighbours(told: Record, reading: Reading) -> Html | None:
     samples, held_out = mapping_of(told.get("samples")), mapping_of(told.get("held_out"))
     if not samples:
         return None
-    rows = [
-        tag("div", tag("dt", name), tag("dd", with_error(x.get("mean"), x.get("error")), tag("small", f" n = {count(x.get('n'))}")))
-        for name, x in (("samples", samples), ("held-out data", held_out))
-        if x
-    ]  # fmt: skip
+    rows = [_distance("samples", samples), _distance("held-out data", held_out) if held_out else None]
     said = on_neighbours(samples, held_out) if held_out else "Too few held-out examples to compare with."
     protocol = (
         f"{told.get('protocol', 'protocol unknown')}; mean ± 1 standard error, at round "
@@ -99,3 +97,8 @@ def _neighbours(told: Record, reading: Reading) -> Html | None:
         tag("p", protocol, class_="protocol"),
         class_="card",
     )
+
+
+def _distance(name: str, told: Record) -> Html:
+    value = with_error(told.get("mean"), told.get("error"))
+    return tag("div", tag("dt", name), tag("dd", value, tag("small", f" n = {count(told.get('n'))}")))

@@ -11,7 +11,7 @@ from adversaria.report.markup import Html, join, section, table, tag
 from adversaria.report.overview import overview
 from adversaria.report.pictures import picture
 from adversaria.report.reading import Reading, mapping_of, spread
-from adversaria.report.wording import count, date
+from adversaria.report.wording import clip, count, date
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 PLAIN = {"started", "finished"}
@@ -71,7 +71,7 @@ def over_time(reading: Reading) -> Html | None:
     several = len(reading.stages) > 1
     figures = []
     for round, path in chosen:
-        stage = next((f", {s.name}" for s in reading.stages if several and s.first <= round <= s.last), "")
+        stage = next((f", {clip(s.name, 40)}" for s in reading.stages if several and s.first <= round <= s.last), "")
         figures.append(picture(path, f"round {count(round)}{stage}", SMALL))
     if not any(figures):
         return None

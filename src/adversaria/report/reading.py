@@ -53,6 +53,11 @@ class Reading:
         return str(self.data.get("name") or self.config.data.get("source") or "unknown data")
 
     @property
+    def examples(self) -> str:
+        """What an example of the data is called."""
+        return "images" if self.data.get("kind", "image") == "image" else "examples"
+
+    @property
     def round(self) -> int:
         """The last round that the folder knows of."""
         known = [0, *(int(r["round"]) for r in (*self.rounds[-1:], *self.scores[-1:], *self.events))]
@@ -85,10 +90,10 @@ class Reading:
 
     @property
     def status(self) -> str:
-        """How the run stands by its events: finished, stopped, broke down or still going."""
+        """How the run stands by its events: finished, stopped, broke down, still going or not started."""
         words = {"finished": "finished", "stopped": "stopped", "broke-down": "broke down"}
         last = next((e["event"] for e in reversed(self.events) if e.get("event") in (*words, "started", "resumed")), "")
-        return words.get(last, "still going")
+        return words.get(last, "still going" if self.events else "not started")
 
 
 def read(folder: RunFolder) -> Reading:
@@ -98,7 +103,8 @@ def read(folder: RunFolder) -> Reading:
         UserError: where it holds no run.
     """
     folder = RunFolder.open(folder.path)
-    config, faults = folder.config, []
+    config = folder.config
+    faults: list[str] = []
 
     def attempt(what: str, reader: Callable[[], T], otherwise: T) -> T:
         try:
@@ -108,11 +114,13 @@ def read(folder: RunFolder) -> Reading:
             return otherwise
 
     def mapping(name: str) -> Record:
-        found = attempt(name, lambda: folder.read_json(name), {})
-        return found if isinstance(found, dict) else {}
+        return mapping_of(attempt(name, lambda: folder.read_json(name), None))
+
+    no_sheets: list[tuple[int, Path]] = []
 
     def records(kind: str) -> list[Record]:
-        found = attempt(f"metrics.jsonl ({kind})", lambda: folder.records(kind), [])
+        nothing: list[Record] = []
+        found = attempt(f"metrics.jsonl ({kind})", lambda: folder.records(kind), nothing)
         return [record for record in found if math.isfinite(number(record.get("round")))]
 
     return Reading(
@@ -124,7 +132,7 @@ def read(folder: RunFolder) -> Reading:
         data=mapping("data.json"),
         environment=mapping("environment.json"),
         exhibits=mapping("exhibits/exhibits.json"),
-        sheets=sorted(attempt("samples/", lambda: folder.sheets, [])),
+        sheets=sorted(attempt("samples/", lambda: folder.sheets, no_sheets)),
         entry=attempt("recipe.py", lambda: _entry(folder.path, config), None),
         faults=faults,
     )

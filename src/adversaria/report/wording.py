@@ -64,6 +64,11 @@ def duration(seconds: float) -> str:
     return f"{hours:,} h {minutes % 60} min" if hours else f"{minutes} min {round(seconds) % 60} s"
 
 
+def clip(text: str, most: int) -> str:
+    """A text, cut where it is too long."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 def date(seconds: Any) -> str:
     """A moment, given in seconds since 1970."""
     try:

@@ -48,7 +48,7 @@ def make(folder: RunFolder, game: Game, data: Dataset, round: int, seed: int) ->
     if game.condition == "image" and given is not None:
         keep(
             "sources",
-            "what the samples above were made from, in the same order",
+            "what the samples were made from, in the same order",
             spec.to_user(given),
             columns,
         )
@@ -57,6 +57,7 @@ def make(folder: RunFolder, game: Game, data: Dataset, round: int, seed: int) ->
             keep("interpolation", "spherical paths between pairs of codes, left to right",
                  spec.to_user(_paths(game, seed)), 10)  # fmt: skip
         if game.can("reconstruct"):
+            held = held if given is None or game.condition != "image" else given
             pairs = torch.cat([held[:10], game.reconstruct(held[:10].to(game.device), seed=seed).cpu()])
             keep("reconstructions", "held-out examples above, reconstructions below", spec.to_user(pairs), 10)
     if spec.kind in ("image", "points"):
@@ -66,7 +67,8 @@ def make(folder: RunFolder, game: Game, data: Dataset, round: int, seed: int) ->
 
 def _held_out(data: Dataset, n: int) -> Tensor:
     split = "test" if data.size("test") else "train"
-    return data.examples(min(n, data.size(split)), split, seed=0).x
+    batch = data.examples(min(n, data.size(split)), split, seed=0)
+    return batch.x if batch.y is None else batch.y
 
 
 def _paths(game: Game, seed: int, steps: int = 10) -> Tensor:

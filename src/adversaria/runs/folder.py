@@ -142,7 +142,7 @@ class RunFolder:
                 record = json.loads(line)
             except json.JSONDecodeError:
                 continue
-            if isinstance(record, dict) and record.get("kind") == kind:
+            if isinstance(record, dict) and record.get("kind") == kind and isinstance(record.get("round"), int):
                 key = i if kind == "event" else (record["round"], record.get("name"))
                 found.pop(key, None)
                 found[key] = record
@@ -151,7 +151,8 @@ class RunFolder:
     @property
     def sheets(self) -> list[tuple[int, Path]]:
         """The sample sheets over time: round and picture."""
-        return [(int(path.stem.split("-")[1]), path) for path in sorted(self.path.glob("samples/round-*.png"))]
+        found = sorted(self.path.glob("samples/round-*.png"))
+        return [(int(path.stem[6:]), path) for path in found if path.stem[6:].isdecimal()]
 
     @contextmanager
     def locked(self) -> Iterator[None]:

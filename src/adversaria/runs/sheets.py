@@ -92,7 +92,8 @@ def scatter(points: np.ndarray, beside: np.ndarray | None, columns: tuple[str, .
         axes.scatter(points[:, 0], points[:, 1], s=4, color="C0", alpha=0.6, linewidths=0, label="samples")
     axes.set_xlabel(labels[0])
     axes.set_ylabel(labels[1])
-    axes.legend(loc="upper right", frameon=False, markerscale=3)
+    if beside is not None:
+        axes.legend(loc="upper right", frameon=False, markerscale=3)
     stream = io.BytesIO()
     figure.savefig(stream, format="png")
     return stream.getvalue()

@@ -117,7 +117,8 @@ class Training:
             self._score()
         if self.round % self.every == 0 or last or self.round in self.early:
             self._sheet()
-        if self.round % self.every == 0 or last or stopping:
+        struck = any(referee.strikes.values())  # a roll-back should lead to a state from before the trouble
+        if (self.round % self.every == 0 and not struck) or last or stopping:
             self._save(referee)
 
     def _line(self, referee: Referee, record: Round) -> dict[str, Any]:
