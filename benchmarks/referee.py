@@ -2,9 +2,9 @@
 
     python benchmarks/referee.py
 
-Moves alternate, A B A B ..., in one process; the figure is the median over blocks of the ratio of their times. Per
-size of network, since the referee's own cost is fixed. Also the cost of letting gradients flow into the discriminator, which `loss.backward()`
-without `inputs=` does.
+Moves alternate, A B A B ..., in one process; the figure is the median over blocks of the ratio of their times. The
+referee's own cost is fixed, so small networks show it most. The last two columns: the same move by hand without freezing
+the discriminator, whose weight gradients are then computed for nothing, and its ratio to the referee's.
 """
 
 import statistics

@@ -1,5 +1,9 @@
 """One thread, a fixed seed before each test, checked tensor shapes, and float64 for the tests that ask for it."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 import torch
 from jaxtyping import install_import_hook
@@ -7,6 +11,7 @@ from jaxtyping import install_import_hook
 # Before anything imports them: the annotations are checked in the suite only (compilation has no use for checks).
 install_import_hook(["adversaria.ops", "adversaria.distributions", "adversaria.objectives"], "beartype.beartype")
 torch.set_num_threads(1)
+os.environ["OMP_NUM_THREADS"] = "1"  # for processes the tests start
 
 
 @pytest.fixture
@@ -25,3 +30,18 @@ def float64():
     torch.set_default_dtype(torch.float64)
     yield
     torch.set_default_dtype(before)
+
+
+@pytest.fixture
+def shell(tmp_path):
+    """Runs the command line in a process of its own, in an empty folder; returns what came of it."""
+
+    def run(*arguments, check=None):
+        command = [sys.executable, "-m", "adversaria", *map(str, arguments)]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=110)
+        if check is not None:
+            assert done.returncode == check, (done.returncode, done.stdout, done.stderr)
+            assert "Traceback" not in done.stderr, done.stderr
+        return done
+
+    return run

@@ -21,7 +21,7 @@ from torch import Tensor
 from adversaria import catalogue
 from adversaria._version import __version__
 from adversaria.data import Dataset, load
-from adversaria.errors import UserError
+from adversaria.errors import UserError, at_least
 from adversaria.game import Game, Recipe, plan
 from adversaria.game.state import restore_game
 from adversaria.runs import checkpoints, exhibits
@@ -86,8 +86,12 @@ def begin(
     data = recipe.arrange(data)
     game = recipe.build(data.spec)
     data.batches(recipe.batch, seed=seed)  # a batch larger than the data fails here
+    at_least("seed", seed, 0)
+    at_least("threads", threads or 1, 1)
+    if device.split(":")[0] not in ("cpu", "cuda"):
+        raise UserError(f"device is '{device}'; cpu or cuda")
     if device.startswith("cuda") and not torch.cuda.is_available():
-        raise UserError("device 'cuda' asked for and there is none; use --device cpu")
+        raise UserError(f"device '{device}' asked for and there is none; use --device cpu")
     name = entry.name if entry.built_in else str(entry.path)
     path = Path(out) if out is not None else _fresh(Path("runs"), f"{entry.name}-{data.name}")
     if (path / "config.json").exists():
@@ -202,6 +206,7 @@ class Run:
         Raises:
             UserError: where play breaks down for good, or the folder is in use.
         """
+        at_least("minutes", minutes or 0, 0)
         if rounds is not None:
             self._extend(rounds)
         self.__dict__.pop("game", None)
@@ -235,8 +240,8 @@ class Run:
 
     def draw(self, n: int, *, label: int | None = None, seed: int = 0) -> tuple[np.ndarray, np.ndarray | None]:
         """Samples as `sample` gives them, and the labels they were made from where there are any."""
-        if n < 1:
-            raise UserError(f"{n} samples asked for; ask for 1 or more")
+        at_least("number of samples", n, 1)
+        at_least("seed", seed, 0)
         torch.set_num_threads(self.folder.config.threads)
         given = given_for(self.game, self.data, n, label)
         samples = self._in_pieces(n, given, seed)

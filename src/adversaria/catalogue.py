@@ -120,8 +120,10 @@ def read(path: Path) -> Entry:
 
 
 def _literal(node: ast.expr | None, otherwise: Any) -> Any:
+    if node is None:
+        return otherwise
     try:
-        return otherwise if node is None else ast.literal_eval(node)
+        return ast.literal_eval(node)
     except ValueError:
         raise UserError(
             f"'{ast.unparse(node)[:60]}' is computed; REFERENCE, PRESETS, DEPARTURES and CLAIMS are read without "

@@ -8,6 +8,16 @@ class UserError(ValueError):
     """A request that cannot be met as it was asked; the message says what, why and what to do."""
 
 
+def at_least(what: str, value: float, least: float) -> None:
+    """Checks a number a user gave.
+
+    Raises:
+        UserError: where `value` is below `least`.
+    """
+    if value < least:
+        raise UserError(f"{what} is {value}; give {least} or more")
+
+
 def unknown(what: str, name: str, known: Iterable[str], remedy: str = "") -> UserError:
     """The error for a name that nothing answers to, with the nearest known one.
 

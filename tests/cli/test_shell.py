@@ -101,6 +101,9 @@ def test_help_names_every_verb(capsys):
         (["train", "gan", "--data", "ring8", "--device", "cuda", *SMOKE], "--device cpu"),
         (["train", "seqgan", "--data", "oracle-tokens", "--rounds", "2", *SMOKE], "--rounds 3"),
         (["train", "gan", "--data", "ring8", "--size", "1", "2", "3", *SMOKE], "--size"),
+        (["train", "gan", "--data", "ring8", "--device", "gpu", *SMOKE], "cpu or cuda"),
+        (["train", "gan", "--data", "ring8", "--threads", "0", *SMOKE], "give 1 or more"),
+        (["train", "gan", "--data", "ring8", "--seed", "-1", *SMOKE], "give 0 or more"),
         (["train", "cyclegan", "--data", "digits", "--domain-x", "17", *SMOKE], "17"),
         (["train", "cyclegan", "--data", "digits", "--domain-y", "0", *SMOKE], "same class"),
         (["train", "./no_such.py", "--data", "digits"], "no recipe file"),
@@ -210,6 +213,7 @@ def test_samples_as_a_picture(runs, tmp_path, capsys):
     [
         (["--label", "3"], "takes none"),
         (["-n", "0"], "1 or more"),
+        (["--seed", "-3"], "0 or more"),
         (["--out", "s.jpg"], ".png picture"),
         (["--out", "no/s.png"], "no folder"),
     ],

@@ -68,15 +68,15 @@ def test_an_optimiser_shared_with_nobody_is_an_error():
 
 def test_an_optimiser_borrowed_from_a_borrower_is_an_error():
     G = linear()
-    with pytest.raises(UserError, match="'b'.*has none of its own"):
+    with pytest.raises(UserError, match=r"'b'.*has none of its own"):
         Stage((player("a", G, optimizer="b", shares=("b",)), player("b", G, optimizer="a")))
-    with pytest.raises(UserError, match="'a'.*has none of its own"):
+    with pytest.raises(UserError, match=r"'a'.*has none of its own"):
         Stage((player("a", G, optimizer="a"),))
 
 
 def test_a_guest_may_not_own_what_its_hosts_optimiser_does_not_know():
     G, extra = linear(), linear()
-    with pytest.raises(UserError, match="'b' owns a parameter.*'a'"):
+    with pytest.raises(UserError, match=r"'b' owns a parameter.*'a'"):
         Stage((player("a", G), player("b", G, extra, optimizer="a", shares=("a",))))
 
 
@@ -135,7 +135,7 @@ def test_a_parameter_the_loss_passes_by_is_no_error():
 def test_a_falling_schedule_must_know_where_it_ends(schedule):
     G = linear()
     stage = Stage((player("a", G, optimizer=Adam(schedule=schedule)),))
-    with pytest.raises(UserError, match="'a' has a falling rate.*rounds=N"):
+    with pytest.raises(UserError, match=r"'a' has a falling rate.*rounds=N"):
         next(play(stage, [torch.ones(3, 2)]))
     next(play(stage, [torch.ones(3, 2)], rounds=2))
 
@@ -178,7 +178,7 @@ def test_every_stage_gets_a_round_and_none_is_lost_whatever_the_shares():
 
 def test_fewer_rounds_than_stages_is_an_error():
     stages = [Stage((player("a", linear()),), str(i)) for i in range(3)]
-    with pytest.raises(UserError, match="2 rounds for 3 stages.*--rounds 3"):
+    with pytest.raises(UserError, match=r"2 rounds for 3 stages.*--rounds 3"):
         plan(stages, 2)
 
 

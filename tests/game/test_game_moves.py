@@ -112,6 +112,14 @@ def test_simultaneous_players_who_share_a_parameter_step_with_their_own_gradient
     assert record.gradient_norms == {"up": 3, "down": 1}
 
 
+def test_a_gradient_that_someone_left_behind_does_not_enter_a_move():
+    a, b, stage = bilinear()
+    (100 * a.value + 100 * b.value).backward()
+    next(play(stage, BATCHES, rounds=1))
+    assert a.value.item() == pytest.approx(2 - 0.1 * 3)
+    assert b.value.item() == pytest.approx(3 + 0.1 * (2 - 0.1 * 3))
+
+
 def test_one_adam_serves_two_players():
     """The guest's move goes through the host's moments, as if the host had moved twice."""
 
@@ -149,7 +157,7 @@ def test_a_guest_of_an_optimiser_does_not_move_what_only_the_host_owns():
 
 
 def test_the_number_of_moves_is_a_function_of_the_round():
-    a, b, stage = bilinear()
+    _a, _b, stage = bilinear()
     seen = []
 
     def moves(round):
@@ -166,8 +174,8 @@ def test_the_number_of_moves_is_a_function_of_the_round():
 
 
 def test_more_than_one_move_under_the_simultaneous_rule_is_an_error():
-    a, b, stage = bilinear()
-    with pytest.raises(UserError, match="'a'.*simultaneous"):
+    _a, _b, stage = bilinear()
+    with pytest.raises(UserError, match=r"'a'.*simultaneous"):
         replace(stage, players=(replace(stage.players[0], moves=2), stage.players[1]), rule=simultaneous)
 
 
@@ -188,7 +196,7 @@ def test_after_is_called_without_gradient_after_every_step_of_its_player():
 
 
 def test_terms_of_the_record_are_means_over_the_rounds_moves():
-    a, b, stage = bilinear()
+    _a, _b, stage = bilinear()
     stage = replace(stage, players=(replace(stage.players[0], moves=2), stage.players[1]))
     record = next(play(stage, BATCHES, rounds=1))
     assert record.terms["a"]["value"] == pytest.approx((2 * 3 + 1.7 * 3) / 2)

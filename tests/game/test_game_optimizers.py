@@ -35,9 +35,7 @@ def test_a_rate_warms_up_in_even_steps_and_multiplies_what_follows():
     spec = Adam(lr=1.0, warmup=4)
     assert [spec.rate(r, 0) for r in range(6)] == [0.25, 0.5, 0.75, 1.0, 1.0, 1.0]
     both = replace(spec, schedule="linear")
-    assert [both.rate(r, 8) for r in range(8)] == pytest.approx(
-        [min(1, (r + 1) / 4) * (1 - r / 8) for r in range(8)]
-    )
+    assert [both.rate(r, 8) for r in range(8)] == pytest.approx([min(1, (r + 1) / 4) * (1 - r / 8) for r in range(8)])
 
 
 def test_a_constant_rate_does_not_look_at_the_end():

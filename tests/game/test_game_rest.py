@@ -146,7 +146,7 @@ def test_samples_do_not_depend_on_the_rest_of_the_batch():
 
 def test_before_the_first_round_the_average_is_the_network():
     game, net = model()
-    weight = net.linear.weight.clone()
+    weight = net.linear.weight.data.normal_().clone()  # as weights that were learned elsewhere
     with game.at_rest():
         assert torch.equal(net.linear.weight, weight)
 
@@ -171,7 +171,7 @@ def test_the_generator_is_put_back_after_an_exception_too():
 
 
 def test_a_copied_game_is_a_game_of_its_own():
-    game, net = model()
+    game, _net = model()
     run(game)
     before = state(game)
     twin = deepcopy(game)

@@ -8,7 +8,6 @@ import torch
 from scipy import integrate, stats
 from torch import distributions as D
 
-from adversaria.data import DataSpec
 from adversaria.distributions import (
     bits_per_dim,
     kl_from_standard,
@@ -92,7 +91,7 @@ def test_kl_from_standard_is_a_value_a_coordinate_and_lies_in_its_monte_carlo_in
     z = mean + log_sd.exp() * torch.randn(100_000, 4)
     draws = log_normal(z, mean, log_sd) - log_normal(z)
     error = draws.std() / len(draws) ** 0.5
-    assert abs(draws.mean() - kl.sum()) < 4 * error < 0.1
+    assert abs(draws.mean() - kl.sum()) < 4 * error < 0.2
 
 
 @pytest.mark.parametrize("levels", [2, 3, 16, 256])

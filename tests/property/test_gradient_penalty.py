@@ -106,11 +106,11 @@ def test_points_lie_uniformly_on_the_segments_with_one_weight_for_all_numbers_of
 
 
 def test_the_penalty_is_the_critics_alone():
-    f, w = linear_critic((3,))
+    f = Quadratic(3)
     x, y = torch.randn(4, 3, requires_grad=True), torch.randn(4, 3, requires_grad=True)
     penalty = gradient_penalty(f, x, y)
-    grad_x, grad_y, grad_w = torch.autograd.grad(penalty, (x, y, w), allow_unused=True)
-    assert grad_x is None and grad_y is None and grad_w is not None
+    grad_x, grad_y, grad_A = torch.autograd.grad(penalty, (x, y, f.A), allow_unused=True)
+    assert grad_x is None and grad_y is None and grad_A is not None
 
 
 def test_a_column_of_scores_is_as_good_as_a_vector():

@@ -12,11 +12,12 @@ from adversaria.nn.pixelcnn import GatedPixelCNN
 pytestmark = pytest.mark.usefixtures("float64")
 
 
-def prior(categories=3, width=6, layers=3, classes=0):
+def prior(categories=3, width=12, layers=3, classes=0):
     """A prior with weights far from their start, whose conditionals are far from even."""
     net = GatedPixelCNN(categories, width, layers, classes)
     for p in net.parameters():
         p.data = p.data + 0.3 * torch.randn_like(p)
+    net.head[-1].weight.data.mul_(2)
     return net
 
 
@@ -77,8 +78,8 @@ class _Given(nn.Module):
 
 @pytest.mark.parametrize(("shape", "layers"), [((5, 5), 4), ((4, 6), 4), ((6, 3), 4), ((8, 8), 6), ((1, 7), 4)])
 def test_a_cell_depends_on_every_earlier_cell_and_on_no_other(shape, layers):
-    net = prior(width=8, layers=layers)
-    J = influence(net, shape)
+    net = prior(width=20, layers=layers)
+    J = sum(influence(net, shape) for _ in range(3))  # a ReLU may be shut at one input, not at all
     cells = shape[0] * shape[1]
     earlier = torch.tril(torch.ones(cells, cells), -1).bool()
     assert (J[~earlier] == 0).all(), "a cell sees itself or the future"
@@ -96,7 +97,7 @@ def test_changing_a_cell_leaves_the_logits_up_to_it_as_they_are_to_the_bit(layer
         after = net(other.view(1, h, w), labels).flatten(2)
         assert torch.equal(after[..., : cell + 1], before[..., : cell + 1])
         if cell + 1 < h * w:
-            assert not torch.equal(after[..., cell + 1], before[..., cell + 1])
+            assert not torch.equal(after[..., cell + 1 :], before[..., cell + 1 :])
 
 
 def test_examples_of_a_batch_do_not_see_each_other():
@@ -117,12 +118,15 @@ def test_samples_come_as_often_as_the_probabilities_say(classes):
     observed, expected = [torch.cat([c[often], c[~often].sum()[None]]).numpy() for c in (seen, p * n)]
     if expected[-1] < 1:
         observed, expected = observed[:-1], expected[:-1] * (observed[:-1].sum() / expected[:-1].sum())
-    assert len(observed) > 20
+    assert len(observed) > 10
     assert stats.chisquare(observed, expected).pvalue > 1e-3
 
 
 def test_sampling_takes_no_gradient_and_gives_categories():
     net = prior()
+    net.head.register_forward_hook(lambda *_: recorded.append(torch.is_grad_enabled()))
+    recorded = []
     drawn = net.sample(5, (3, 4))
+    assert recorded == [False] * 12, "one pass a cell, none of them recorded"
     assert drawn.shape == (5, 3, 4) and drawn.dtype == torch.long
-    assert 0 <= drawn.min() and drawn.max() <= 2
+    assert drawn.min() >= 0 and drawn.max() <= 2

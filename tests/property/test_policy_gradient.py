@@ -19,7 +19,7 @@ ALL = torch.tensor(list(itertools.product(range(K), repeat=T)))
 def language(hidden=5):
     net = TokenLSTM(K, 4, hidden)
     for p in net.parameters():
-        p.data.mul_(2.5)
+        p.data.mul_(2)
     return net
 
 
@@ -90,7 +90,7 @@ def test_a_baseline_that_knows_the_action_does_not():
 def test_probabilities_of_all_sequences_sum_to_one():
     net = language()
     p = net.log_prob(ALL).sum(1).exp()
-    assert p.sum().item() == pytest.approx(1, abs=1e-12) and p.max() / p.min() > 3
+    assert p.sum().item() == pytest.approx(1, abs=1e-12) and p.max() / p.min() > 2
     torch.testing.assert_close(net(ALL).exp().sum(2), torch.ones(len(ALL), T))
 
 
@@ -124,7 +124,7 @@ def test_completions_keep_the_prefix_and_come_as_often_as_the_conditional_says(p
     expected = p[fits] / p[fits].sum() * n
     code = K ** torch.arange(T)
     seen = torch.stack([(y @ code == one @ code).sum() for one in ALL[fits]])
-    assert expected.min() > 5
+    assert expected.min() > 2
     assert stats.chisquare(seen.numpy(), expected.numpy()).pvalue > 1e-3
 
 
@@ -158,7 +158,7 @@ def test_seqgans_gradient_is_the_policy_gradient_of_the_discriminators_opinion()
 
 
 def test_the_mean_over_the_batch_as_baseline_scales_the_gradient_by_n_minus_one_over_n():
-    """Each value is a share 1/n of its own baseline; summed over all pairs of sequences (n = 2), exactly half is left."""
+    """Each value is a share 1/n of its own baseline; over all pairs of sequences (n = 2) exactly half is left."""
     net, reward = language(), torch.randn(len(ALL))
     q, log_p = action_values(net, reward), net.log_prob(ALL)
     p = log_p.sum(1).exp().detach()

@@ -27,7 +27,7 @@ def test_the_surface_is_about_ten_names_and_importing_it_is_cheap():
     names = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert {"recipe", "train", "load_run", "play", "Run", "load"} <= set(names) and len(names) <= 12
     with pytest.raises(AttributeError, match="no attribute 'trian'"):
-        adv.trian  # noqa: B018
+        adv.trian
 
 
 def test_a_run_folder_holds_what_it_should(tmp_path):
@@ -71,7 +71,7 @@ def test_a_run_that_breaks_down_rolls_back_three_times_and_says_why(tmp_path, mo
             return Batch(batch.x * float("nan")) if step >= 20 else batch
 
     monkeypatch.setattr(type(data), "batches", lambda *_, **__: Poisoned())
-    with pytest.raises(UserError, match="broke down in round 20.*not finite: real.*rolled back 3 times"):
+    with pytest.raises(UserError, match=r"broke down in round 20.*not finite: real.*rolled back 3 times"):
         adv.train(recipe, data, out=tmp_path / "a", every=5)
     monkeypatch.undo()
     run = adv.load_run(tmp_path / "a")

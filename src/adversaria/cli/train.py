@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from adversaria import catalogue
-from adversaria.errors import UserError
+from adversaria.errors import UserError, at_least
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,8 +83,10 @@ def _train(options: Any, command: str) -> int:
     from adversaria.cli.options import follow
     from adversaria.data import load
 
-    if options.threads:
+    if options.threads is not None:
+        at_least("--threads", options.threads, 1)
         torch.set_num_threads(options.threads)
+    at_least("--every", options.every or 1, 1)
     data = load(options.data, size=_size(options.size), crop=options.crop, channels=options.channels)
     if options.dry_run:
         return _describe(options.recipe, data)

@@ -74,6 +74,7 @@ class Game(nn.Module):
         self.abilities: dict[str, Callable[..., Tensor]] = {
             name: ability for name, ability in found.items() if ability is not None
         }
+        self._resting: bool = False
 
     def can(self, ability: str) -> bool:
         """Whether the model has the ability."""
@@ -96,16 +97,25 @@ class Game(nn.Module):
 
     @contextmanager
     def at_rest(self) -> Iterator[None]:
-        """Inside the block: no gradient, evaluation mode, averaged weights; afterwards all is as before."""
+        """Inside the block: no gradient, evaluation mode, averaged weights; afterwards all is as before.
+
+        Blocks may lie in each other: the outermost one decides.
+        """
+        if self._resting:
+            with torch.no_grad():
+                yield
+            return
         modes = [(module, module.training) for module in self.modules()]
         averages = [a for a in self.averages.values() if isinstance(a, Average)]
         self.eval()
         for average in averages:
             average.swap()
+        self._resting = True
         try:
             with torch.no_grad():
                 yield
         finally:
+            self._resting = False
             for average in averages:
                 average.swap()
             for module, mode in modes:
@@ -132,6 +142,8 @@ class Game(nn.Module):
             seed: makes the answer a function of the arguments; None goes on with the global generator.
         """
         if self.condition is None:
+            if given is not None:
+                raise UserError("this model samples without being given anything; leave given= out")
             return self.ask("sample", n, seed=seed)
         if given is None or len(given) != n:
             got = "none" if given is None else str(len(given))

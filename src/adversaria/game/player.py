@@ -57,6 +57,9 @@ class Player:
         if not terms:
             raise UserError(f"player '{self.name}' returned no term; return a dictionary such as {{'loss': ...}}")
         for name, term in terms.items():
+            if not isinstance(term, Tensor):
+                kind = type(term).__name__
+                raise UserError(f"term '{name}' of player '{self.name}' is a {kind}; a term is a tensor of one number")
             if term.ndim:
                 shape = tuple(term.shape)
                 raise UserError(

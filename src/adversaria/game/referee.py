@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -43,9 +43,11 @@ class Referee:
         """The gradient of the player's loss in its own parameters, kept for its step."""
         loss = player.loss(terms)
         own = self.parameters[player.name]
+        nothing = [None] * len(own)
+        give(own, nothing)
         if loss.requires_grad:
             loss.backward(inputs=own, retain_graph=retain)
-        gradients = give(own, [None] * len(own))
+        gradients = give(own, nothing)
         if all(gradient is None for gradient in gradients):
             raise UserError(f"the objective of player '{player.name}' does not depend on what it owns; check `owns`")
         self._pending[player.name] = (terms, loss.detach(), gradients)
@@ -103,6 +105,14 @@ class Referee:
         return self.record
 
 
+def give(parameters: Sequence[nn.Parameter], gradients: Sequence[Tensor | None]) -> list[Tensor | None]:
+    """Puts the gradients in place; returns those that were there."""
+    before = [parameter.grad for parameter in parameters]
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        parameter.grad = gradient
+    return before
+
+
 def play(
     stage: Stage,
     batches: Indexed | Iterable[Any],
@@ -116,8 +126,8 @@ def play(
         stage: who plays, and how.
         batches: anything with `at(step) -> Batch`, or an iterable of batches, tensors or (tensor, labels) pairs,
             which starts anew when it ends.
-        rounds: where to stop; None to go on until the caller breaks off.
-        referee: the state to go on from; None to start afresh.
+        rounds: where to stop, if no referee says so; None to go on until the caller breaks off.
+        referee: the state to go on from, with its own rounds; None to start afresh.
 
     Raises:
         NonFiniteError: where a player's moves stay non-finite.

@@ -82,6 +82,6 @@ def _as_batch(item: Any) -> Batch:
         return item
     if isinstance(item, Tensor):
         return Batch(item)
-    if isinstance(item, list | tuple) and len(item) == 2 and all(isinstance(part, Tensor) for part in item):
+    if isinstance(item, list | tuple) and len(item) in (1, 2) and all(isinstance(part, Tensor) for part in item):
         return Batch(*item)
     raise UserError(f"a batch is a tensor, a pair (tensor, labels) or a Batch; got {type(item).__name__}")

@@ -9,7 +9,7 @@ from adversaria.data.spec import Batch
 from adversaria.errors import UserError
 from adversaria.game.averages import Average
 from adversaria.game.player import Player, Terms
-from adversaria.game.rules import Rule, alternating
+from adversaria.game.rules import Rule, alternating, simultaneous
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,28 @@ class Stage:
         if not names or len(set(names)) < len(names):
             raise UserError(f"stage '{self.name}' has players {names}; give it at least one, each with its own name")
         for player in self.players:
-            if isinstance(player.optimizer, str) and player.optimizer not in names:
+            if self.rule is simultaneous and player.moves != 1:
                 raise UserError(
-                    f"player '{player.name}' shares the optimiser of '{player.optimizer}', "
-                    f"who does not play in stage '{self.name}'; its players are {names}"
+                    f"player '{player.name}' has moves={player.moves}; the simultaneous rule moves everyone once"
                 )
+            if isinstance(player.optimizer, str):
+                self._check_guest(player, {p.name: p for p in self.players}.get(player.optimizer))
         self._check_ownership()
+
+    def _check_guest(self, guest: Player, host: Player | None) -> None:
+        shares = f"player '{guest.name}' shares the optimiser of '{guest.optimizer}'"
+        if host is None:
+            names = [p.name for p in self.players]
+            raise UserError(f"{shares}, who does not play in stage '{self.name}'; its players are {names}")
+        if isinstance(host.optimizer, str):
+            raise UserError(f"{shares}, who has none of its own; name the player who has")
+        known = {id(p) for p in host.parameters()}
+        for parameter in guest.parameters():
+            if id(parameter) not in known:
+                raise UserError(
+                    f"player '{guest.name}' owns a parameter of shape {tuple(parameter.shape)} that the optimiser of "
+                    f"'{host.name}' doesn't move; give it to '{host.name}' too, or give '{guest.name}' an optimiser"
+                )
 
     def _check_ownership(self) -> None:
         owner: dict[int, Player] = {}

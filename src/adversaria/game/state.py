@@ -12,13 +12,13 @@ from adversaria.game.referee import Referee
 
 
 def capture(game: Game, referee: Referee) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Everything that decides how play goes on: networks, averages, optimisers, generators, position."""
-    tensors = {f"game/{name}": value for name, value in game.state_dict().items()}
+    """Everything that decides how play goes on, copied: networks, averages, optimisers, generators, position."""
+    tensors = {f"game/{name}": value.clone() for name, value in game.state_dict().items()}
     for player, optimizer in referee.optimizers.items():
         for index, state in optimizer.state_dict()["state"].items():
             for key, value in state.items():
                 if value is not None:
-                    tensors[f"optimizer/{player}/{index}/{key}"] = torch.as_tensor(value)
+                    tensors[f"optimizer/{player}/{index}/{key}"] = torch.as_tensor(value).clone()
     tensors["generator/cpu"] = torch.get_rng_state()
     if torch.cuda.is_initialized():
         tensors["generator/cuda"] = torch.cuda.get_rng_state(game.device)
@@ -28,7 +28,7 @@ def capture(game: Game, referee: Referee) -> tuple[dict[str, Tensor], dict[str, 
         "draws": referee.draws,
         "images": referee.images,
         "slowdown": referee.slowdown,
-        "strikes": referee.strikes,
+        "strikes": dict(referee.strikes),
     }
     return tensors, facts
 
@@ -61,7 +61,7 @@ def restore(game: Game, referee: Referee, tensors: Mapping[str, Tensor], facts: 
         for name, value in tensors.items():
             if name.startswith(prefix):
                 index, key = name.removeprefix(prefix).split("/")
-                state.setdefault(int(index), {})[key] = value
+                state.setdefault(int(index), {})[key] = value.clone()  # the optimiser writes into it
         optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
     referee.round, referee.draws, referee.images = facts["stage_round"], facts["draws"], facts["images"]
     referee.slowdown, referee.strikes = facts["slowdown"], dict(facts["strikes"])

@@ -13,8 +13,8 @@ class Codebook(nn.Module):
         N_i <- g N_i + (1 - g) n_i,   m_i <- g m_i + (1 - g) sum_j z_ij,   e_i = m_i / N_i
 
     n_i of the batch's vectors z_ij are nearest to code i. Averages start at 0 and are divided by 1 - g^t, so that the
-    start leaves no trace. A code whose share falls below `revive` of an even share is set to a vector of the batch; with
-    `revive` 0 it stays where it is.
+    start leaves no trace. A code whose share falls below `revive` of an even share is set to a vector of the batch;
+    with `revive` 0 it stays where it is.
 
     van den Oord et al. (2017), arXiv:1711.00937, Appendix A.1, Eq. 6 to 8.
     """

@@ -35,7 +35,7 @@ def grid(images: np.ndarray, columns: int | None = None, least: int = 64) -> np.
     columns = columns or math.ceil(n**0.5)
     lines = math.ceil(n / columns)
     factor = max(1, least // max(1, min(h, w)))
-    gap = 2
+    gap = max(2, factor)
     canvas = np.full((lines * (h * factor + gap) + gap, columns * (w * factor + gap) + gap, 3), 255, np.uint8)
     for i, image in enumerate(colour(images)):
         y, x = gap + (i // columns) * (h * factor + gap), gap + (i % columns) * (w * factor + gap)

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from adversaria.data import Dataset
-from adversaria.errors import UserError
+from adversaria.errors import UserError, at_least
 from adversaria.game import Game, NonFiniteError, Recipe, Referee, Round, play
 from adversaria.game.state import capture, restore
 from adversaria.runs import checkpoints, exhibits
@@ -50,7 +50,8 @@ class Training:
         torch.manual_seed(self.config.seed)
         self.game: Game = recipe.build(data.spec).to(self.config.device)
         rounds = self.config.rounds
-        self.every = every or max(1, min(500, rounds // 10))
+        self.every = max(1, min(500, rounds // 10)) if every is None else every
+        at_least("every", self.every, 1)
         self.early = {1, rounds // 100, rounds // 30}
         self.log_every = max(1, rounds // LINES)
         self.round = 0

@@ -7,6 +7,8 @@ The label enters by concatenation: an embedding of c beside z, and as constant p
 labels of generated examples are those of the batch.
 """
 
+from typing import Any
+
 import torch
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn

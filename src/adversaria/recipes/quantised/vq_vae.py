@@ -110,7 +110,9 @@ class VQVAE(Recipe):
         def autoencode(batch: Batch) -> Terms:
             z = encode(batch.x)
             e, _ = Q(z)
-            distortion = (decode(straight_through(e, z)) - batch.x).square().mean() / batch.x.var()
+            distortion = (decode(straight_through(e, z)) - batch.x).square().mean() / batch.x.var(
+                correction=0
+            ).clamp_min(1e-6)
             return {"reconstruction": distortion, "commitment": self.beta * (z - e).square().mean()}
 
         def codes_of(batch: Batch) -> Batch:

@@ -6,8 +6,8 @@
               grad J = E sum_t grad log G(y_t | y_<t) Q(y_<t, y_t)                                         Eq. 7
     rollouts  G_beta <- u G_beta + (1 - u) G after each generator move                               Algorithm 1
 
-The surrogate -sum_t log G(y_t | y_<t) (Q - b_t), with b_t the batch's mean at t, has that gradient up to sign; the
-baseline lowers its variance.
+The surrogate -sum_t log G(y_t | y_<t) (Q - b_t), with b_t the mean of Q over a batch of n, has minus that gradient times
+(n - 1) / n in expectation; the baseline lowers its variance.
 """
 
 from copy import deepcopy
@@ -35,6 +35,7 @@ PRESETS = {
 }
 DEPARTURES = (
     "A baseline, the mean value over the batch at each step; the paper's released code has none.",
+    "The discriminator's dropout stays on while it rewards.",
     "Filters of widths 1 to 5; the paper has up to 20 widths for sequences of 20 tokens.",
 )
 CLAIMS = ("The oracle's negative log-likelihood of samples is lower than after maximum likelihood (Table 1).",)
