@@ -8,7 +8,7 @@ BIN := .venv/bin
 demo: .venv/installed
 	$(BIN)/adversaria train $(DEMO) --out runs/demo-$$(date +%Y%m%d-%H%M%S)
 
-DEMO = cgan --data digits --rounds 3000
+DEMO = wgan-gp --data digits --width 64 --rounds 3000
 
 test: lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2

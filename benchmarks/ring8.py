@@ -3,7 +3,8 @@
     python benchmarks/ring8.py [RECIPE] [--seeds N]
 
 10,000 samples a seed. A sample is of high quality within 3 standard deviations of the nearest mode (the ceiling is
-1 - exp(-4.5) = 98.9%); a mode is covered when a tenth of its even share of the samples is of high quality and nearest to it.
+1 - exp(-4.5) = 98.9%); a mode is covered when a tenth of its
+even share of the samples is of high quality and nearest to it.
 """
 
 import argparse

@@ -160,7 +160,7 @@ def test_the_encoder_gets_the_decoders_input_gradient_and_the_commitments():
 
     z = E(x)
     e = Q(z)[0].requires_grad_()
-    (at_input,) = torch.autograd.grad((G(e) - x).square().mean() / x.var(), e)
+    (at_input,) = torch.autograd.grad((G(e) - x).square().mean() / x.var(correction=0), e)
     at_z = at_input + 0.7 * 2 * (z - e).detach() / z.numel()
     for ours, by_hand in zip(gradients, torch.autograd.grad(z, list(E.parameters()), at_z), strict=True):
         torch.testing.assert_close(ours, by_hand)
@@ -171,7 +171,7 @@ def test_the_decoder_learns_from_the_codes_themselves():
     E, G, Q = (game.networks[name] for name in ("encoder", "decoder", "codebook"))
     x = torch.rand(5, 1, 6, 6) * 2 - 1
     gradients = torch.autograd.grad(player.loss(player.objective(Batch(x))), list(G.parameters()))
-    by_hand = torch.autograd.grad((G(Q(E(x))[0]) - x).square().mean() / x.var(), list(G.parameters()))
+    by_hand = torch.autograd.grad((G(Q(E(x))[0]) - x).square().mean() / x.var(correction=0), list(G.parameters()))
     for ours, theirs in zip(gradients, by_hand, strict=True):
         torch.testing.assert_close(ours, theirs)
 

@@ -8,9 +8,10 @@ For a fixed G the best discriminator is D* = p_data / (p_data + p_G) (Prop. 1), 
 -log 4 + 2 JSD(p_data || p_G) (Theorem 1): -1.386 at the equilibrium, where D = 1/2.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
@@ -42,11 +43,11 @@ CLAIMS = ("The minimax loss stalls where the discriminator wins early; the non-s
 class GAN(Recipe):
     """Generative adversarial net of two MLPs."""
 
-    latent: Count = 16
-    """Dimension of z."""
-    hidden: Count = 128
+    latent: Annotated[int, Field(ge=0)] = 0
+    """Dimension of z; 0 for that of the data, 64 at most, below which no generator's samples can have a density."""
+    hidden: Count = 256
     """Units in a hidden layer."""
-    depth: Count = 3
+    depth: Count = 2
     """Hidden layers in each player."""
     loss: Literal["non-saturating", "minimax"] = "non-saturating"
     """What the generator plays for (Section 3)."""
@@ -62,11 +63,12 @@ class GAN(Recipe):
     """Rounds of play."""
 
     def game(self, spec: DataSpec) -> Game:
-        G = MLP(self.latent, spec.shape, self.hidden, self.depth, bounded=spec.kind == "image")
+        latent = self.latent or min(spec.size, 64)
+        G = MLP(latent, spec.shape, self.hidden, self.depth, bounded=spec.kind == "image")
         D = MLP(spec.size, (), self.hidden, self.depth)
 
         def fake(n: int) -> Tensor:
-            return G(normal(n, self.latent, like=G))
+            return G(normal(n, latent, like=G))
 
         def discriminator(batch: Batch) -> Terms:
             with torch.no_grad():
@@ -83,7 +85,7 @@ class GAN(Recipe):
             networks={"generator": G, "discriminator": D},
             averages={"generator": self.average},
             sample=fake,
-            latent=lambda n: normal(n, self.latent, like=G),
+            latent=lambda n: normal(n, latent, like=G),
             decode=G,
             score=D,
         )

@@ -6,8 +6,8 @@
               grad J = E sum_t grad log G(y_t | y_<t) Q(y_<t, y_t)                                         Eq. 7
     rollouts  G_beta <- u G_beta + (1 - u) G after each generator move                               Algorithm 1
 
-The surrogate -sum_t log G(y_t | y_<t) (Q - b_t), with b_t the mean of Q over a batch of n, has minus that gradient times
-(n - 1) / n in expectation; the baseline lowers its variance.
+The surrogate -sum_t log G(y_t | y_<t) (Q - b_t), with b_t the mean of Q over a batch of n, has minus that gradient
+times (n - 1) / n in expectation; the baseline lowers its variance.
 """
 
 from copy import deepcopy
