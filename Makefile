@@ -8,7 +8,7 @@ BIN := .venv/bin
 demo: .venv/installed
 	$(BIN)/adversaria train $(DEMO) --out runs/demo-$$(date +%Y%m%d-%H%M%S)
 
-DEMO = wgan-gp --data digits --width 64 --rounds 3000
+DEMO = wgan-gp --data digits --width 64 --rounds 2000
 
 test: lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
@@ -21,6 +21,7 @@ lint: .venv/installed
 
 benchmarks: .venv/installed
 	$(BIN)/python benchmarks/referee.py
+	$(BIN)/python benchmarks/ring8.py
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -34,16 +35,21 @@ def follow(run: Run, *, minutes: float | None, rounds: int | None = None, every:
     if not run.finished:
         done = run.history("event")[-1]["round"]
         print(f"stopped after round {done} of {run.folder.config.rounds}, saved")
-        print(f"go on:    adversaria resume {run.path}")
+        print(f"go on:    {program()} resume {run.path}")
         return STOPPED[interruption.received.name] if interruption.received else 0
     for event in run.history("event"):
         if event["event"] in ("rolled-back", "damaged-checkpoint", "not-exact"):
             print(f"note: {event['text']}")
     report = run.report()
     print(f"report:   {report}")
-    print(f"samples:  adversaria sample {run.path} -n 64 --out samples.png")
-    print(f"go on:    adversaria resume {run.path} --rounds {2 * run.folder.config.rounds}")
+    print(f"samples:  {program()} sample {run.path} -n 64 --out samples.png")
+    print(f"go on:    {program()} resume {run.path} --rounds {2 * run.folder.config.rounds}")
     return 0
+
+
+def program() -> str:
+    """How this command is called here: by its name, or by its path where the shell wouldn't find the name."""
+    return "adversaria" if shutil.which("adversaria") or not sys.argv[0].endswith("adversaria") else sys.argv[0]
 
 
 def _lines(steps: Iterator[Step], run: Run, seconds: float = 10.0) -> None:
