@@ -12,6 +12,7 @@ import adversaria as adv
 from adversaria.data import Batch
 from adversaria.errors import UserError
 from adversaria.runs import checkpoints
+from adversaria.runs.exhibits import nearest
 from adversaria.runs.training import Training
 
 
@@ -114,6 +115,19 @@ def test_sampling_while_training_does_not_change_training(tmp_path):
     seldom = adv.train(adv.recipe("dcgan", "smoke", rounds=8), "digits", out=tmp_path / "b", every=8)
     one, two = checkpoints.newest(often.folder).tensors, checkpoints.newest(seldom.folder).tensors
     assert all(torch.equal(value, two[key]) for key, value in one.items())
+
+
+def test_neighbours_are_found_piece_by_piece():
+    data = adv.load("digits")
+    pool = data.members("train")[:500]
+    x = data.examples(20, "test").x.flatten(1)
+    distance, places = nearest(x, data, pool, k=3, piece=64)
+    rows = data.spec.to_game(data.store.gather(pool)).flatten(1).double()
+    every = torch.cdist(x.double(), rows, compute_mode="donot_use_mm_for_euclid_dist")
+    torch.testing.assert_close(distance.double(), every.topk(3, 1, largest=False).values, rtol=1e-5, atol=1e-5)
+    np.testing.assert_array_equal(places, pool[every.topk(3, 1, largest=False).indices])
+    copies = data.spec.to_game(data.store.gather(pool[:5])).flatten(1)
+    assert (nearest(copies, data, pool, 1)[0] == 0).all()
 
 
 def test_a_checkpoint_of_another_recipe_is_refused(tmp_path):

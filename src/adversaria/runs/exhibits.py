@@ -82,25 +82,44 @@ def _paths(game: Game, seed: int, steps: int = 10) -> Tensor:
 
 
 def _neighbours(keep: Any, told: dict[str, Any], game: Game, data: Dataset, seed: int) -> None:
-    pool = min(CANDIDATES, data.size("train"))
-    batch = data.examples(pool, "train", seed=0)
-    train = (batch.x if batch.y is None else batch.y).flatten(1)
+    members = data.members("train")[-1]  # of two domains, the one that samples are to look like
+    pool = np.random.default_rng(0).permutation(members)[:CANDIDATES]
     n = min(200, max(SHOWN, data.size("test")))
     samples = game.sample(n, given_for(game, data, n), seed=seed).cpu()
-    held_batch = data.examples(min(n, data.size("test")), "test", seed=0)
-    held = (held_batch.x if held_batch.y is None else held_batch.y).flatten(1)
-    distance, index = torch.cdist(samples.flatten(1).to(train), train).topk(min(NEIGHBOURS, pool), 1, largest=False)
-    protocol = f"Euclidean distance of raw numbers in game form to the nearest of {pool} training examples"
+    held = _held_out(data, min(n, data.size("test")))
+    distance, index = nearest(samples.flatten(1), data, pool, NEIGHBOURS)
+    protocol = f"Euclidean distance of raw numbers in game form to the nearest of {len(pool)} training examples"
     told["neighbours"] = {
         "protocol": protocol,
         "samples": _summary(distance[:, 0]),
-        "held_out": _summary(torch.cdist(held, train).min(1).values) if len(held) > 1 else None,
+        "held_out": _summary(nearest(held.flatten(1), data, pool, 1)[0][:, 0]) if len(held) > 1 else None,
     }
     if data.spec.kind == "image":
-        near = train[index[:SHOWN].flatten()].view(-1, *data.spec.shape)
-        row = torch.cat([samples[:SHOWN, None], near.view(SHOWN, -1, *data.spec.shape)], 1).flatten(0, 1)
-        caption = f"samples in the first column, then their {NEIGHBOURS} nearest of {pool} training images"
+        near = _rows(data, index[:SHOWN].flatten().numpy()).view(SHOWN, -1, *data.spec.shape)
+        row = torch.cat([samples[:SHOWN, None], near], 1).flatten(0, 1)
+        caption = f"samples in the first column, then their {NEIGHBOURS} nearest of {len(pool)} training images"
         keep("neighbours", caption, data.spec.to_user(row), 1 + index.shape[1])
+
+
+def nearest(x: Tensor, data: Dataset, pool: np.ndarray, k: int, piece: int = 256) -> tuple[Tensor, Tensor]:
+    """Distances (n, k) and places of the `k` examples nearest to each row of `x` (n, d), among those at `pool`.
+
+    A piece of the pool is in memory at a time.
+    """
+    best, places = torch.empty(len(x), 0), torch.empty(len(x), 0, dtype=torch.long)
+    for i in range(0, len(pool), piece):
+        part = pool[i : i + piece]
+        best = torch.cat([best, torch.cdist(x.float(), _rows(data, part).flatten(1))], 1)
+        places = torch.cat([places, torch.from_numpy(part).expand(len(x), -1)], 1)
+        best, order = best.topk(min(k, best.shape[1]), 1, largest=False)
+        places = places.gather(1, order)
+    found = _rows(data, places.flatten().numpy()).flatten(1).unflatten(0, places.shape)
+    return (x.float()[:, None] - found).norm(dim=2), places  # again, since cdist is not exact near 0
+
+
+def _rows(data: Dataset, index: np.ndarray) -> Tensor:
+    rows = data.store.gather(index)
+    return data.spec.to_game(rows) if data.spec.kind == "image" else rows.float()
 
 
 def _summary(distances: Tensor) -> dict[str, float]:
