@@ -119,7 +119,7 @@ def test_sampling_while_training_does_not_change_training(tmp_path):
 
 def test_neighbours_are_found_piece_by_piece():
     data = adv.load("digits")
-    pool = data.members("train")[:500]
+    pool = data.members("train")[0][:500]
     x = data.examples(20, "test").x.flatten(1)
     distance, places = nearest(x, data, pool, k=3, piece=64)
     rows = data.spec.to_game(data.store.gather(pool)).flatten(1).double()
