@@ -61,14 +61,6 @@ def _lines(steps: Iterator[Step], run: Run, seconds: float = 10.0) -> None:
             told = now
             rate = (step.round - first + 1) / max(now - started, 1e-9)
             print(
-                f"round {step.round}/{run.folder.config.rounds}  {rate:.3g} rounds/s  {terms(step)}",
+                f"round {step.round}/{run.folder.config.rounds}  {rate:.3g} rounds/s  {step}",
                 flush=True,
             )
-
-
-def terms(step: Step) -> str:
-    """The step's terms, each player's on their own."""
-    return "  ".join(
-        f"{player}: " + " ".join(f"{name} {value:.4g}" for name, value in values.items())
-        for player, values in step.record.terms.items()
-    )

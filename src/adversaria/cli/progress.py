@@ -10,8 +10,6 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from adversaria.cli.options import terms
-
 if TYPE_CHECKING:
     from adversaria.api import Run
     from adversaria.runs.training import Step
@@ -33,4 +31,4 @@ def watch(steps: Iterator[Step], run: Run) -> None:
             images = step.record.images_per_second
             progress.update(task, completed=step.round, description=step.stage, rate=f"{images:.3g} images/s")
             if step.round % 20 == 0 or step.round == 1:
-                told.plain = terms(step) + (f"\nlatest sheet: {step.sheet}" if step.sheet else "")
+                told.plain = str(step) + (f"\nlatest sheet: {step.sheet}" if step.sheet else "")

@@ -39,6 +39,12 @@ class Step:
     sheet: Path | None
     """The latest sheet of samples."""
 
+    def __str__(self) -> str:
+        return "  ".join(
+            f"{player}: " + " ".join(f"{name} {value:.4g}" for name, value in terms.items())
+            for player, terms in self.record.terms.items()
+        )
+
 
 class Training:
     """A run on its way; iterate over `steps`."""
