@@ -2,9 +2,10 @@
 
     python benchmarks/referee.py
 
-The moves take turns in one process, each block in another order; the figure is the median over blocks of the ratio of their times. The
-referee's own cost is fixed, so small networks show it most. The last two columns: the same move by hand without
-freezing the discriminator, whose weight gradients are then computed for nothing, and its ratio to the referee's.
+The moves take turns in one process, each block in another order; the figure is the median over blocks of the ratio of
+their times. The referee's own cost is fixed, so small networks show it most. The last two columns: the same move by
+hand without freezing the discriminator, whose weight gradients are then computed for nothing, and its ratio to the
+referee's.
 """
 
 import statistics
