@@ -25,7 +25,7 @@ from adversaria.errors import UserError, at_least
 from adversaria.game import Game, Recipe, plan
 from adversaria.game.state import restore_game
 from adversaria.runs import checkpoints, exhibits
-from adversaria.runs.environment import environment
+from adversaria.runs.environment import account, environment
 from adversaria.runs.folder import FORMAT, RunConfig, RunFolder
 from adversaria.runs.sampling import given_for
 from adversaria.runs.training import Step, Training, storing
@@ -108,7 +108,7 @@ def begin(
         path.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(entry.path, path / "recipe.py")
         folder.write("environment.json", _json(environment()))
-        folder.write("data.json", _json(_account(data)))
+        folder.write("data.json", _json(account(data)))
         folder.write_config(config)
     return Run(folder, recipe, data)
 
@@ -291,19 +291,6 @@ def _fresh(place: Path, name: str) -> Path:
 
 def _sha(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _account(data: Dataset) -> dict[str, Any]:
-    return {
-        "name": data.name,
-        "kind": data.spec.kind,
-        "shape": data.spec.shape,
-        "classes": data.spec.classes,
-        "sizes": {split: data.size(split) for split in data.splits},
-        "fingerprint": data.fingerprint,
-        "notes": data.notes,
-        "skipped": [[skipped.name, skipped.reason] for skipped in data.skipped],
-    }
 
 
 def _json(values: Any) -> bytes:

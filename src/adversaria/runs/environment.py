@@ -1,4 +1,4 @@
-"""What a run ran on."""
+"""What a run ran on: machine and data."""
 
 import os
 import platform
@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from adversaria._version import __version__
+from adversaria.data import Dataset
 
 
 def environment() -> dict[str, Any]:
@@ -24,6 +25,20 @@ def environment() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "gpu": torch.cuda.get_device_name() if cuda else None,
+    }
+
+
+def account(data: Dataset) -> dict[str, Any]:
+    """What the data are and what was done to them on the way in."""
+    return {
+        "name": data.name,
+        "kind": data.spec.kind,
+        "shape": data.spec.shape,
+        "classes": data.spec.classes,
+        "sizes": {split: data.size(split) for split in data.splits},
+        "fingerprint": data.fingerprint,
+        "notes": data.notes,
+        "skipped": [[skipped.name, skipped.reason] for skipped in data.skipped],
     }
 
 
