@@ -110,10 +110,9 @@ class VQVAE(Recipe):
         def autoencode(batch: Batch) -> Terms:
             z = encode(batch.x)
             e, _ = Q(z)
-            distortion = (decode(straight_through(e, z)) - batch.x).square().mean() / batch.x.var(
-                correction=0
-            ).clamp_min(1e-6)
-            return {"reconstruction": distortion, "commitment": self.beta * (z - e).square().mean()}
+            error = (decode(straight_through(e, z)) - batch.x).square().mean()
+            variance = batch.x.var(correction=0).clamp_min(1e-6)
+            return {"reconstruction": error / variance, "commitment": self.beta * (z - e).square().mean()}
 
         def codes_of(batch: Batch) -> Batch:
             return Batch(Q(encode(batch.x))[1], batch.labels)
