@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -31,6 +31,11 @@ class Game(nn.Module):
     | log_prob  | examples                 | exact log-likelihoods (n,) in nats                     |
     | bound     | examples                 | lower bounds on the log-likelihood (n,) in nats        |
     | score     | examples                 | a critic's logits (n,)                                 |
+    | infer     | examples                 | codes drawn from q(z given x) (n, k), and log q (n,)   |
+    | posterior | examples                 | its mean and log sd (n, k) each, where it is normal    |
+    | likelihood | examples, codes         | log p(x given z) (n,) in nats                          |
+    | prior     | codes                    | log p(z) (n,) in nats                                  |
+    | tokens    | examples                 | indices in a codebook, long (n, ...)                   |
 
     Through the game they run without gradient, in evaluation mode and with averaged weights; `seed` makes them a
     function of their arguments.
@@ -51,6 +56,12 @@ class Game(nn.Module):
         log_prob: Callable[[Tensor], Tensor] | None = None,
         bound: Callable[[Tensor], Tensor] | None = None,
         score: Callable[[Tensor], Tensor] | None = None,
+        infer: Callable[[Tensor], tuple[Tensor, Tensor]] | None = None,
+        posterior: Callable[[Tensor], tuple[Tensor, Tensor]] | None = None,
+        likelihood: Callable[[Tensor, Tensor], Tensor] | None = None,
+        prior: Callable[[Tensor], Tensor] | None = None,
+        tokens: Callable[[Tensor], Tensor] | None = None,
+        codebook: int = 0,
     ) -> None:
         super().__init__()
         stages = tuple(stages) or (Stage(players),)
@@ -67,11 +78,13 @@ class Game(nn.Module):
         self.condition = condition
         if reconstruct is None and encode is not None and decode is not None:
             reconstruct = lambda x: decode(encode(x))  # noqa: E731
-        found: dict[str, Callable[..., Tensor] | None] = {
+        self.codebook = codebook
+        found: dict[str, Callable[..., Any] | None] = {
             "sample": sample, "latent": latent, "decode": decode, "encode": encode, "reconstruct": reconstruct,
-            "log_prob": log_prob, "bound": bound, "score": score,
+            "log_prob": log_prob, "bound": bound, "score": score, "infer": infer, "posterior": posterior,
+            "likelihood": likelihood, "prior": prior, "tokens": tokens,
         }  # fmt: skip
-        self.abilities: dict[str, Callable[..., Tensor]] = {
+        self.abilities: dict[str, Callable[..., Any]] = {
             name: ability for name, ability in found.items() if ability is not None
         }
         self._resting: bool = False
@@ -121,7 +134,7 @@ class Game(nn.Module):
             for module, mode in modes:
                 module.training = mode
 
-    def ask(self, ability: str, *arguments: Tensor | int, seed: int | None = None) -> Tensor:
+    def ask(self, ability: str, *arguments: Tensor | int, seed: int | None = None) -> Any:
         """What the ability answers, at rest.
 
         Raises:
@@ -130,8 +143,7 @@ class Game(nn.Module):
         if ability not in self.abilities:
             raise UserError(f"this model cannot {ability}; it can {', '.join(self.abilities)}")
         with self.at_rest(), seeded(seed):
-            answer: Tensor = self.abilities[ability](*arguments)
-            return answer
+            return self.abilities[ability](*arguments)
 
     def sample(self, n: int, given: Tensor | None = None, seed: int | None = None) -> Tensor:
         """`n` examples of shape (n, *shape).
@@ -144,39 +156,48 @@ class Game(nn.Module):
         if self.condition is None:
             if given is not None:
                 raise UserError("this model samples without being given anything; leave given= out")
-            return self.ask("sample", n, seed=seed)
+            drawn: Tensor = self.ask("sample", n, seed=seed)
+            return drawn
         if given is None or len(given) != n:
             got = "none" if given is None else str(len(given))
             raise UserError(f"this model samples given {self.condition}s; pass given= with {n} of them, got {got}")
-        return self.ask("sample", given.to(self.device), seed=seed)
+        drawn = self.ask("sample", given.to(self.device), seed=seed)
+        return drawn
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Exact log-likelihoods (n,) in nats."""
-        return self.ask("log_prob", x)
+        answer: Tensor = self.ask("log_prob", x)
+        return answer
 
     def bound(self, x: Tensor, seed: int | None = None) -> Tensor:
         """Lower bounds on the log-likelihood (n,) in nats."""
-        return self.ask("bound", x, seed=seed)
+        answer: Tensor = self.ask("bound", x, seed=seed)
+        return answer
 
     def encode(self, x: Tensor, seed: int | None = None) -> Tensor:
         """Codes (n, k) of examples."""
-        return self.ask("encode", x, seed=seed)
+        answer: Tensor = self.ask("encode", x, seed=seed)
+        return answer
 
     def reconstruct(self, x: Tensor, seed: int | None = None) -> Tensor:
         """Examples (n, *shape) made again from what the model knows of `x`."""
-        return self.ask("reconstruct", x, seed=seed)
+        answer: Tensor = self.ask("reconstruct", x, seed=seed)
+        return answer
 
     def decode(self, z: Tensor) -> Tensor:
         """Examples from codes (n, k)."""
-        return self.ask("decode", z)
+        answer: Tensor = self.ask("decode", z)
+        return answer
 
     def latent(self, n: int, seed: int | None = None) -> Tensor:
         """Codes (n, k) drawn from the prior."""
-        return self.ask("latent", n, seed=seed)
+        answer: Tensor = self.ask("latent", n, seed=seed)
+        return answer
 
     def score(self, x: Tensor) -> Tensor:
         """A critic's logits (n,)."""
-        return self.ask("score", x)
+        answer: Tensor = self.ask("score", x)
+        return answer
 
 
 @contextmanager

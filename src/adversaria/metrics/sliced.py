@@ -4,12 +4,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from adversaria.errors import UserError
+from adversaria.metrics.checks import checked, facts
 from adversaria.metrics.estimate import Estimate
 
 
 def sliced_wasserstein(
-    real: Float[Tensor, "n d"], generated: Float[Tensor, "n d"], *, directions: int = 256, blocks: int = 5,
-    seed: int = 0, protocol: str = "",
+    *, real: Float[Tensor, "n d"], generated: Float[Tensor, "m d"], directions: int = 256, blocks: int = 5,
+    seed: int = 0,
 ) -> Estimate:  # fmt: skip
     """Mean over directions of the Wasserstein-1 distance between the samples' projections, times sqrt(d).
 
@@ -23,15 +25,12 @@ def sliced_wasserstein(
     Rabin et al. (2011); Bonneel et al. (2015), Section 3.
 
     Raises:
-        ValueError: where the samples differ in shape or there are fewer than two examples a block.
+        UserError: where the sets differ in shape, hold what is not finite, or have fewer than two rows a block.
     """
-    if real.shape != generated.shape or real.ndim != 2:
-        raise ValueError(
-            f"samples have shapes {tuple(real.shape)} and {tuple(generated.shape)}; expected the same (n, d)"
-        )
+    checked(2 * blocks, real=real, generated=generated)
+    if len(real) != len(generated):
+        raise UserError(f"sets have {len(real)} and {len(generated)} rows; take as many of both")
     n = len(real) // blocks
-    if n < 2:
-        raise ValueError(f"{len(real)} examples in {blocks} blocks; at least {2 * blocks}")
     generator = torch.Generator().manual_seed(seed)
     d = real.shape[1]
     u = torch.randn(d, directions, generator=generator, dtype=torch.float64)
@@ -42,8 +41,7 @@ def sliced_wasserstein(
         x, y = (real[block] @ u).sort(0).values, (generated[block] @ u).sort(0).values
         distances.append(float((x - y).abs().mean()) * d**0.5)
     values = torch.tensor(distances, dtype=torch.float64)
-    note = f"{blocks} blocks of {n}, {directions} directions, seed {seed}"
-    return Estimate(
-        "sliced Wasserstein", float(values.mean()), float(values.std() / blocks**0.5), blocks * n, "",
-        f"{protocol}; {note}" if protocol else note,
-    )  # fmt: skip
+    protocol = facts(real=real, generated=generated)
+    protocol |= {"blocks": blocks, "directions": directions, "direction_seed": seed}
+    return Estimate("sliced Wasserstein", float(values.mean()), float(values.std() / blocks**0.5), blocks * n,
+                    protocol=protocol)  # fmt: skip

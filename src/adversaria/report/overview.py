@@ -4,7 +4,17 @@ import math
 
 from adversaria.report.markup import Html, join, tag
 from adversaria.report.reading import Reading, Record, mapping_of
-from adversaria.report.wording import SEPARATE, count, date, duration, figure, number, on_neighbours, with_error
+from adversaria.report.wording import (
+    SEPARATE,
+    count,
+    date,
+    duration,
+    figure,
+    number,
+    on_neighbours,
+    protocol,
+    with_error,
+)
 
 
 def overview(reading: Reading) -> Html:
@@ -73,7 +83,7 @@ def _score(name: str, records: list[Record]) -> Html:
         tag("p", with_error(latest.get("value"), latest.get("error")), tag("small", f" {unit}"), class_="big"),
         tag("p", said),
         tag("p", picked) if picked else None,
-        tag("p", str(latest.get("protocol") or "protocol unknown"), class_="protocol"),
+        tag("p", protocol(latest.get("protocol")), class_="protocol"),
         class_="card",
     )
 

@@ -64,6 +64,17 @@ def duration(seconds: float) -> str:
     return f"{hours:,} h {minutes % 60} min" if hours else f"{minutes} min {round(seconds) % 60} s"
 
 
+def protocol(told: Any) -> str:
+    """A protocol in words, from its facts or as an older log spells it.
+
+    >>> protocol({"data": "digits", "n_real": 180})
+    'data digits, n real 180'
+    """
+    if isinstance(told, Mapping) and told:
+        return ", ".join(f"{str(key).replace('_', ' ')} {value}" for key, value in told.items())
+    return str(told or "protocol unknown")
+
+
 def clip(text: str, most: int) -> str:
     """A text, cut where it is too long."""
     return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -123,5 +123,5 @@ def _rows(data: Dataset, index: np.ndarray) -> Tensor:
 
 
 def _summary(distances: Tensor) -> dict[str, float]:
-    estimate = mean("distance", distances, "", "")
+    estimate = mean("distance", distances, "", {})
     return {"mean": estimate.value, "error": estimate.error, "n": estimate.n}

@@ -1,6 +1,8 @@
 """One number at each checkpoint, for the curve over training and for keeping the best: a held-out likelihood where
 the model has one, a distance between samples and held-out data where it hasn't."""
 
+from typing import Any
+
 import torch
 
 from adversaria.data import Dataset
@@ -17,26 +19,22 @@ def score(game: Game, data: Dataset, seed: int = 0) -> Estimate | None:
     if n < 20:
         return None
     held = data.examples(n, "valid", seed=seed)
-    split = f"{data.name} valid, data {data.fingerprint[:12]}"
-    for ability, protocol in (("log_prob", "exact"), ("bound", "one sample of z for each x")):
+    facts = {"data": data.name, "data_fingerprint": data.fingerprint[:12], "split": "valid", "seed": seed}
+    for ability, kind in (("log_prob", "exact"), ("bound", "lower bound, one sample of z for each x")):
         if game.can(ability):
             nats = torch.cat([game.ask(ability, x.to(game.device), seed=seed).cpu() for x in held.x.split(250)])
-            return _likelihood(data, nats, ability, f"{split}; {protocol}")
+            return _likelihood(data, nats, ability, facts | {"kind": kind})
     target = held.x if held.y is None else held.y
     given = {"label": held.labels, "image": held.x, None: None}[game.condition]
     samples = game.sample(n, given, seed=seed).cpu()
     if not torch.isfinite(samples).all():
         return None
-    return sliced_wasserstein(
-        target.flatten(1), samples.flatten(1).to(target), protocol=f"{split}; raw numbers in game form"
-    )
+    found = sliced_wasserstein(real=target.flatten(1), generated=samples.flatten(1).to(target))
+    return found.under(**facts, features="raw numbers in game form")
 
 
-def _likelihood(data: Dataset, nats: torch.Tensor, ability: str, protocol: str) -> Estimate:
-    if not torch.isfinite(nats).all():
-        nats = nats[torch.isfinite(nats)]
-        protocol += f"; {len(nats)} finite ones"
+def _likelihood(data: Dataset, nats: torch.Tensor, ability: str, protocol: dict[str, Any]) -> Estimate:
     name = "held-out negative log-likelihood" if ability == "log_prob" else "held-out negative bound"
     if data.spec.kind == "image":
-        return mean(name, bits_per_dim(nats, data.spec.size), "bits/dim", f"{protocol}; 8-bit pixels")
+        return mean(name, bits_per_dim(nats, data.spec.size), "bits/dim", protocol | {"pixels": "8-bit"})
     return mean(name, -nats, "nats", protocol)

@@ -6,7 +6,7 @@ import errno
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -151,7 +151,7 @@ class Training:
         estimate = score(self.game, self.data)
         self._scored = (self.round, estimate.value if estimate else None)
         if estimate:
-            self._log({"kind": "score", "round": self.round, **asdict(estimate)})
+            self._log({"kind": "score", "round": self.round, **estimate.to_dict()})
 
     def _sheet(self) -> None:
         n, columns = sheet_size(self.game, self.data)

@@ -135,4 +135,6 @@ class VQVAE(Recipe):
             sample=sample,
             encode=lambda x: Q.look_up(Q(encode(x))[1]).flatten(1),
             decode=lambda z: decode(z.unflatten(1, (self.dim, *grid))).clamp(-1, 1),
+            tokens=lambda x: Q(encode(x))[1],
+            codebook=self.codes,
         )

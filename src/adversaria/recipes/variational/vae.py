@@ -14,7 +14,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from adversaria.data import Batch, DataSpec
-from adversaria.distributions import kl_from_standard
+from adversaria.distributions import kl_from_standard, log_normal
 from adversaria.game import CHECKED, Adam, Count, Game, Player, Recipe, Reference, Terms, Weight
 from adversaria.nn.backbones import decoder, encoder
 from adversaria.nn.noise import normal
@@ -70,6 +70,11 @@ class VAE(Recipe):
             mu, log_sigma = E(x).chunk(2, 1)
             return mu, log_sigma
 
+        def infer(x: Tensor) -> tuple[Tensor, Tensor]:
+            mu, log_sigma = posterior(x)
+            z = mu + torch.exp(log_sigma) * torch.randn_like(mu)
+            return z, log_normal(z, mu, log_sigma)
+
         def parts(x: Tensor) -> tuple[Tensor, Tensor]:
             mu, log_sigma = posterior(x)
             z = mu + torch.exp(log_sigma) * torch.randn_like(mu)
@@ -87,4 +92,8 @@ class VAE(Recipe):
             decode=lambda z: p.show(G(z)),
             encode=lambda x: posterior(x)[0],
             bound=lambda x: -torch.add(*parts(x)),
+            infer=infer,
+            posterior=posterior,
+            likelihood=lambda x, z: p.log_prob(x, G(z)),
+            prior=log_normal,
         )

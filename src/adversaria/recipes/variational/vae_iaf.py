@@ -95,4 +95,7 @@ class VAEIAF(Recipe):
             decode=lambda z: p.show(G(z)),
             encode=lambda x: infer(x)[0],
             bound=lambda x: -torch.add(*parts(x)),
+            infer=infer,
+            likelihood=lambda x, z: p.log_prob(x, G(z)),
+            prior=log_normal,
         )
