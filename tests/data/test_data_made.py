@@ -22,6 +22,8 @@ def test_every_made_name_loads_with_its_splits():
             if name in POINTS
             else {"train": 10_000, "valid": 1_000, "test": 1_000}
             if name == "oracle-tokens"
+            else {"train": 128_000, "valid": 26_000, "test": 26_000}
+            if name == "stacked-digits"
             else {"train": 1_439, "valid": 179, "test": 179}
         )
 

@@ -16,8 +16,8 @@ class Train:
     """Trains a recipe on data."""
 
     data: str
-    """A name (digits, ring8, grid25, spiral, swiss-roll, two-moons, checkerboard, parallel-lines, oracle-tokens) or a
-    path: a folder or zip of images, IDX or CIFAR files, .npy, .npz, .csv, .parquet."""
+    """A name (digits, ring8, grid25, spiral, swiss-roll, two-moons, checkerboard, parallel-lines, oracle-tokens,
+    stacked-digits) or a path: a folder or zip of images, IDX or CIFAR files, .npy, .npz, .csv, .parquet."""
     out: Path | None = None
     """The run folder; a fresh one under runs/ without."""
     seed: int = 0
@@ -34,6 +34,8 @@ class Train:
     """Whether images are cropped to the wanted shape before they are resized, or stretched."""
     channels: Literal[1, 3] | None = None
     """Read images as grey (1) or colour (3); as they are without."""
+    stacked: bool = False
+    """Stack labelled grey images by three, as red, green and blue: K classes make K^3 modes."""
     device: str = "cpu"
     """cpu or cuda."""
     threads: int | None = None
@@ -87,7 +89,8 @@ def _train(options: Any, command: str) -> int:
         at_least("--threads", options.threads, 1)
         torch.set_num_threads(options.threads)
     at_least("--every", options.every or 1, 1)
-    data = load(options.data, size=_size(options.size), crop=options.crop, channels=options.channels)
+    data = load(options.data, size=size_of(options.size), crop=options.crop, channels=options.channels,
+                stacked=options.stacked)  # fmt: skip
     if options.dry_run:
         return _describe(options.recipe, data)
     run = begin(
@@ -104,7 +107,12 @@ def _train(options: Any, command: str) -> int:
     return follow(run, minutes=options.minutes, every=options.every, tensorboard=options.tensorboard)
 
 
-def _size(given: tuple[int, ...] | None) -> int | tuple[int, int] | None:
+def size_of(given: tuple[int, ...] | None) -> int | tuple[int, int] | None:
+    """The size given to --size: one number for squares, or height and width.
+
+    Raises:
+        UserError: for any other number of numbers.
+    """
     if given is None or len(given) == 1:
         return given[0] if given else None
     if len(given) == 2:

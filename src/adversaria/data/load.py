@@ -12,9 +12,10 @@ from adversaria.data.found import Found, encode
 from adversaria.data.images import Crop, Size
 from adversaria.data.pack import collect
 from adversaria.data.pictures import Wanted
-from adversaria.data.sources import MADE, find
+from adversaria.data.sources import MADE, STACKED, find
 from adversaria.data.spec import DataSpec
 from adversaria.data.splits import complete
+from adversaria.data.stacked import Stacks, stack
 from adversaria.data.storage import Memory
 from adversaria.errors import UserError, unknown
 
@@ -35,6 +36,7 @@ def load(
     crop: Crop = "centre",
     channels: int | None = None,
     domains: tuple[str | int, str | int] | None = None,
+    stacked: bool = False,
     memory: int = _MEMORY,
     tolerance: float = _TOLERANCE,
     cache: str | os.PathLike[str] | None = None,
@@ -49,12 +51,17 @@ def load(
     doesn't) say how they are resized; `channels` 1 or 3 makes them grey or coloured. Images of more than
     `memory` bytes are packed once into a file in `cache` (else $ADVERSARIA_CACHE, else ~/.cache/adversaria)
     and read from there. Broken files are skipped, up to the larger of 1 and `tolerance` of all; none at 0.
-    `domains` makes two-domain data of two classes, as `Dataset.domains_of` does.
+    `stacked` makes stacks of labelled grey images, three as the colours of one, with K^3 classes, as
+    `stacked.stack` does; `stacked-digits` are such. `domains` makes two-domain data of two classes, as
+    `Dataset.domains_of` does.
 
     Raises UserError where the source can't be used as asked.
     """
     if isinstance(source, Dataset):
-        return source if domains is None else source.domains_of(*_pair(domains))
+        return _arranged(source, stacked, domains)
+    if isinstance(source, str) and source in STACKED:
+        return _by_name(load(STACKED[source], size=size, crop=crop, channels=channels, memory=memory,
+                             tolerance=tolerance, cache=cache), source, domains)  # fmt: skip
     if not 0 <= tolerance <= 1 or memory < 0:
         raise UserError(f"tolerance={tolerance:g}, memory={memory}; expected a share from 0 to 1, and 0 bytes or more")
     wanted = Wanted(_size(size), _crop(crop), _channels(channels))
@@ -77,8 +84,20 @@ def load(
         dataset = _of_rows(found, name)
     else:
         dataset = _of_pictures(found, name, memory, cache, tolerance)
-    dataset = replace(dataset, options=options)
+    return _arranged(replace(dataset, options=options), stacked, domains)
+
+
+def _arranged(dataset: Dataset, stacked: bool, domains: Any) -> Dataset:
+    """Stacks of the data, unless they are stacks, or not; and one domain of it, or two."""
+    if stacked and not isinstance(dataset.store, Stacks):
+        dataset = stack(dataset)
     return dataset if domains is None else dataset.domains_of(*_pair(domains))
+
+
+def _by_name(base: Dataset, name: str, domains: Any) -> Dataset:
+    """The stacks that have a name of their own: it alone loads them again, and no option says so twice."""
+    made = stack(base)
+    return _arranged(replace(made, name=name, options={**base.options, "source": name}), False, domains)
 
 
 def _size(size: Any) -> Size | None:

@@ -46,8 +46,11 @@ MADE: dict[str, Callable[[Wanted], Found]] = {
     "digits": _digits,
     **{name: _points(name) for name in made.POINTS},
     "oracle-tokens": _tokens,
+    "stacked-digits": _digits,
 }
 """The data that need no file, by name."""
+STACKED = {"stacked-digits": "digits"}
+"""Names of stacks, and of the data that they are stacks of."""
 
 
 def find(source: Any, wanted: Wanted, memory: int) -> tuple[Found, str, str | None]:

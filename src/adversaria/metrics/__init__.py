@@ -1,6 +1,6 @@
 """Measured numbers with their uncertainty and protocol."""
 
 from adversaria.metrics.estimate import Estimate, Null, comparable, difference, mean
-from adversaria.metrics.sliced import sliced_wasserstein
+from adversaria.metrics.wasserstein import sliced_wasserstein
 
 __all__ = ["Estimate", "Null", "comparable", "difference", "mean", "sliced_wasserstein"]

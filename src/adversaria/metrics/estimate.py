@@ -91,12 +91,16 @@ class Estimate:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Estimate:
         """The estimate that `to_dict` wrote."""
-        known = {key: value for key, value in values.items() if key != "fingerprint"}
+        known = {key: value for key, value in values.items() if key in cls.__dataclass_fields__ and value is not None}
+        for key in ("value", "error"):
+            if key in known:
+                known[key] = float(known[key])
         if known.get("null"):
             known["null"] = Null(**known["null"])
         if known.get("limits"):
-            known["limits"] = tuple(known["limits"])
-        return cls(**{"lower_is_better": None} | known)
+            low, high = (math.nan if limit is None else float(limit) for limit in known["limits"])
+            known["limits"] = (low, high)
+        return cls(**{"value": math.nan, "error": math.nan, "lower_is_better": None} | known)
 
     def __str__(self) -> str:
         spread = f"+- {self.error:.2g}" if math.isfinite(self.error) else "in [{:.4g}, {:.4g}]".format(*self.interval)

@@ -2,7 +2,7 @@
 
 import io
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ DASHES = ("solid", "dashed", "dotted", "dashdot")
 SHADES = (0.0, 0.42, -0.45)
 PIXELS = 420
 """Columns a curve is thinned to; each keeps its least and greatest value."""
+BAND = "#dfe5ee"
 SIZE = (5.4, 2.75)
 """Inches."""
 STYLE: dict[Any, Any] = {
@@ -56,8 +57,10 @@ class Line:
     """Not finite where there is nothing to draw."""
     colour: str
     dashes: str = "solid"
-    error: np.ndarray | None = None
-    """Standard errors, drawn as bars."""
+    ends: tuple[np.ndarray, np.ndarray] | None = None
+    """Lower and upper ends of intervals, drawn as bars."""
+    band: tuple[np.ndarray, np.ndarray] | None = None
+    """Lower and upper ends of what two real sets have, drawn as a shade."""
     noisy: bool = False
     """Whether a running mean is drawn over the pale curve."""
 
@@ -95,12 +98,8 @@ def smooth(y: np.ndarray, fraction: float = 0.02) -> np.ndarray:
 
 def chart(lines: Sequence[Line], stages: Sequence[Span] = (), *, log: bool = False) -> bytes:
     """An SVG of the lines over rounds, with the stages' boundaries where there are several."""
-    stream = io.BytesIO()
-    with matplotlib.rc_context(STYLE), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of glyphs that the measuring font lacks: the browser has its own
-        canvas = Figure(figsize=SIZE, layout="constrained")
-        FigureCanvasSVG(canvas)
-        axes = canvas.add_subplot()
+
+    def paint(axes) -> None:
         for line in lines:
             _draw(axes, line)
         _scale(axes, lines, log)
@@ -109,6 +108,35 @@ def chart(lines: Sequence[Line], stages: Sequence[Span] = (), *, log: bool = Fal
         axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.0f}"))
         if len(stages) > 1:
             _boundaries(axes, stages)
+
+    return _svg(SIZE, paint)
+
+
+Point = tuple[str, float, float, tuple[float, float], tuple[float, float], bool]
+"""Name, x, y, the ends of x's and of y's interval, and whether it is what real sets have."""
+
+
+def plane(points: Sequence[Point], x: str, y: str) -> bytes:
+    """An SVG of points with intervals in the unit square."""
+
+    def paint(axes) -> None:
+        for name, left, up, ends_x, ends_y, real in points:
+            bars = [np.nan_to_num(np.abs(np.array(e) - v))[:, None] for v, e in ((left, ends_x), (up, ends_y))]
+            axes.errorbar([left], [up], bars[1], bars[0], color=PALETTE[-1 if real else 0], marker="s" if real else "o",
+                          markersize=5, capsize=2, elinewidth=1, linestyle="none", label=name)  # fmt: skip
+        axes.set(xlim=(-0.03, 1.06), ylim=(-0.03, 1.06), xlabel=x, ylabel=y)
+        axes.legend(loc="lower left", frameon=False, fontsize=8)
+
+    return _svg((4.2, 3.55), paint)
+
+
+def _svg(size: tuple[float, float], paint: Callable[[Any], None]) -> bytes:
+    stream = io.BytesIO()
+    with matplotlib.rc_context(STYLE), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of glyphs that the measuring font lacks: the browser has its own
+        canvas = Figure(figsize=size, layout="constrained")
+        FigureCanvasSVG(canvas)
+        paint(canvas.add_subplot())
         canvas.savefig(
             stream, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")), transparent=True
         )
@@ -117,8 +145,17 @@ def chart(lines: Sequence[Line], stages: Sequence[Span] = (), *, log: bool = Fal
 
 def _draw(axes, line: Line) -> None:
     style = {"color": line.colour, "linestyle": line.dashes}
-    if line.error is not None:
-        axes.errorbar(line.x, line.y, line.error, **style, marker="o", markersize=3.5, capsize=2, elinewidth=1)
+    if line.band is not None:
+        known = np.isfinite(line.band[0]) & np.isfinite(line.band[1])
+        low, high = line.band[0][known], line.band[1][known]
+        if len(low) == 1:
+            axes.axhspan(low[0], high[0], color=BAND, linewidth=0)
+        elif len(low):
+            axes.fill_between(line.x[known], low, high, color=BAND, linewidth=0)
+    if line.ends is not None:
+        reach = [np.maximum(np.nan_to_num(part, posinf=0, neginf=0), 0) for part in
+                 (line.y - line.ends[0], line.ends[1] - line.y)]  # fmt: skip
+        axes.errorbar(line.x, line.y, reach, **style, marker="o", markersize=3.5, capsize=2, elinewidth=1)
         return
     smoothed = line.noisy and len(line.x) > 100
     marker = {"marker": "o", "markersize": 3} if len(line.x) <= 30 else {}

@@ -6,6 +6,7 @@ from collections import Counter
 import numpy as np
 
 from adversaria.report.charts import PALETTE, SIZE, Line, chart, shade
+from adversaria.report.estimates import better, told
 from adversaria.report.markup import Html, tag
 from adversaria.report.pictures import uri
 from adversaria.report.reading import Reading, Record, Span, mapping_of
@@ -13,6 +14,8 @@ from adversaria.report.wording import figure, number
 
 MOST = 12
 """Charts of players, and curves in a chart."""
+SCORES = 24
+"""Charts of scores."""
 HUGE = 1e30
 WIDE = 100
 """A player's terms are drawn on a logarithmic scale where the greatest is so many times the median."""
@@ -66,16 +69,26 @@ def _gradients(reading: Reading, colours: dict[str, str]) -> Html | None:
 
 
 def _scores(reading: Reading) -> list[Html | None]:
-    drawn = []
-    for i, name in enumerate(list(dict.fromkeys(str(r.get("name")) for r in reading.scores))[:MOST]):
-        records = [r for r in reading.scores if str(r.get("name")) == name]
-        x = np.array([r["round"] for r in records], float)
-        y, error = (_bounded([number(r.get(key)) for r in records]) for key in ("value", "error"))
-        better = "lower" if records[-1].get("lower_is_better", True) else "higher"
-        line = Line(name, x, y, shade(PALETTE[-1], i)[0], error=np.abs(np.nan_to_num(error)))
-        note = f"{better} is better; bars are ± 1 standard error"
-        drawn.append(_figure(name, [line], reading.stages, note=note, unit=str(records[-1].get("unit") or "")))
-    return drawn
+    names = list(dict.fromkeys(str(r.get("name")) for r in reading.scores))
+    drawn = [_score(reading, name, shade(PALETTE[-1], i)[0]) for i, name in enumerate(names[:SCORES])]
+    left = len(names) - SCORES
+    return [*drawn, tag("p", f"{left} more scores are in metrics.jsonl", class_="note") if left > 0 else None]
+
+
+def _score(reading: Reading, name: str, colour: str) -> Html | None:
+    """A score with 95% intervals, over what two real sets have."""
+    records = [r for r in reading.scores if str(r.get("name")) == name]
+    x = np.array([r["round"] for r in records], float)
+    found = [told(r) for r in records]
+    y, low, high = (_bounded([getattr(e, key) for e in found]) for key in ("value", "low", "high"))
+    nulls = [e.null for e in found]
+    reach = [2 * n.sd if n and math.isfinite(n.sd) else 0.0 for n in nulls]
+    middle = _bounded([n.mean if n else math.nan for n in nulls])
+    floor = bool(np.isfinite(middle).any())
+    line = Line(name, x, y, colour, ends=(low, high), band=(middle - reach, middle + reach) if floor else None)
+    note = f"{better(found[-1].lower)}; bars are 95% intervals"
+    note += "; shaded: between two real sets, ± 2 sd" if floor else ""
+    return _figure(name, [line], reading.stages, note=note, unit=found[-1].unit)
 
 
 def _speed(reading: Reading) -> Html | None:

@@ -13,7 +13,7 @@ Child = str | None
 """Html stays as it is, other text is escaped, None is left out."""
 
 
-def tag(name: str, *children: Child, **attributes: str | int | None) -> Html:
+def tag(name: str, *children: Child, **attributes: str | float | None) -> Html:
     """An element; an attribute that is a Python word has an underscore behind it, one that is None is left out.
 
     >>> tag("p", "a < b", tag("b", "c"), class_="x")

@@ -2,8 +2,10 @@
 
 import math
 
+from adversaria.report.estimates import Told, better, null_words, told
 from adversaria.report.markup import Html, join, tag
 from adversaria.report.reading import Reading, Record, mapping_of
+from adversaria.report.verdicts import panel
 from adversaria.report.wording import (
     SEPARATE,
     count,
@@ -14,6 +16,7 @@ from adversaria.report.wording import (
     on_neighbours,
     protocol,
     with_error,
+    with_interval,
 )
 
 
@@ -27,6 +30,7 @@ def overview(reading: Reading) -> Html:
         tag("p", "Report on a run of adversaria", status, class_="eyebrow"),
         title,
         tag("p", entry.summary, class_="summary") if entry else None,
+        panel(reading),
         _facts(reading),
         _numbers(reading),
     )
@@ -67,25 +71,42 @@ def _scores(reading: Reading) -> list[Html]:
 
 
 def _score(name: str, records: list[Record]) -> Html:
-    latest, lower = records[-1], bool(records[-1].get("lower_is_better", True))
-    known = [r for r in records if math.isfinite(number(r.get("value")))]
-    best = min(known, key=lambda r: number(r["value"]) * (1 if lower else -1)) if known else latest
-    unit = str(latest.get("unit") or "")
-    said = f"± 1 standard error, n = {count(latest.get('n'))}, at round {count(latest['round'])}; "
-    said += "lower is better" if lower else "higher is better"
-    picked = None
-    if best is not latest and known:
-        value = with_error(best["value"], best.get("error"))
-        picked = f"The best of {len(records)} was {value} at round {count(best['round'])}; as a pick it flatters."
+    latest = told(records[-1])
+    said = f"{_spread(latest)}, n = {count(latest.n)}, at round {count(records[-1]['round'])}; {better(latest.lower)}"
     return tag(
         "div",
         tag("h3", name),
-        tag("p", with_error(latest.get("value"), latest.get("error")), tag("small", f" {unit}"), class_="big"),
+        tag("p", _value(records[-1]), tag("small", f" {latest.unit}"), class_="big"),
         tag("p", said),
-        tag("p", picked) if picked else None,
-        tag("p", protocol(latest.get("protocol")), class_="protocol"),
+        tag("p", f"Between two real sets: {null_words(latest.null)}.") if latest.null else None,
+        _picked(records, latest),
+        tag("p", protocol(latest.protocol), class_="protocol"),
         class_="card",
     )
+
+
+def _value(record: Record) -> str:
+    """A value with its standard error, or with its interval where only that is known."""
+    if math.isfinite(number(record.get("error"))) or not record.get("limits"):
+        return with_error(record.get("value"), record.get("error"))
+    said = told(record)
+    return with_interval(said.value, said.low, said.high)
+
+
+def _spread(latest: Told) -> str:
+    return "± 1 standard error" if math.isfinite(latest.error) else "with its 95% interval"
+
+
+def _picked(records: list[Record], latest: Told) -> Html | None:
+    """The best of several values, where it isn't the last."""
+    known = [r for r in records if math.isfinite(number(r.get("value")))]
+    if latest.lower is None or not known:
+        return None
+    best = min(known, key=lambda r: number(r["value"]) * (1 if latest.lower else -1))
+    if number(best["value"]) == latest.value:
+        return None
+    said = f"The best of {len(records)} was {_value(best)} at round {count(best['round'])}; as a pick it flatters."
+    return tag("p", said)
 
 
 def _neighbours(told: Record, reading: Reading) -> Html | None:

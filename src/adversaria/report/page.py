@@ -1,19 +1,16 @@
 """The page: its parts in order."""
 
-import re
-import time
-from pathlib import Path
-
-from adversaria._version import __version__
 from adversaria.report.configuration import configuration, system
 from adversaria.report.curves import curves
+from adversaria.report.document import document
+from adversaria.report.galleries import galleries, titled
 from adversaria.report.markup import Html, join, section, table, tag
+from adversaria.report.measured import measured
 from adversaria.report.overview import overview
 from adversaria.report.pictures import picture
 from adversaria.report.reading import Reading, mapping_of, spread
-from adversaria.report.wording import clip, count, date
+from adversaria.report.wording import clip, count
 
-POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 PLAIN = {"started", "finished"}
 """Events that need no table of their own."""
 EVENTS = 100
@@ -25,30 +22,19 @@ SMALL = 90_000
 
 def page(reading: Reading) -> Html:
     """The whole report, as one HTML document that loads nothing."""
-    style = Html(Path(__file__).with_name("style.css").read_text(encoding="utf-8"))
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", **{"http-equiv": "Content-Security-Policy", "content": POLICY}),
-        tag("meta", name_="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", name_="generator", content=f"adversaria {__version__}"),
-        tag("title", f"{reading.recipe} on {reading.data_name}"),
-        tag("style", style),
-    )
     drawn = curves(reading)
-    body = tag(
-        "body",
+    return document(
+        f"{reading.recipe} on {reading.data_name}",
         overview(reading),
         samples(reading),
+        measured(reading),
         over_time(reading),
-        exhibits(reading),
+        galleries(reading),
         section("Curves", tag("div", *drawn, class_="charts") if drawn else None),
         events(reading),
         system(reading),
         configuration(reading),
-        tag("footer", f"Written by adversaria {__version__}, {date(time.time())}. One file; it loads nothing."),
     )
-    return Html("<!doctype html>\n" + tag("html", head, body, lang="en"))
 
 
 def samples(reading: Reading) -> Html | None:
@@ -56,13 +42,8 @@ def samples(reading: Reading) -> Html | None:
     captions = mapping_of(reading.exhibits.get("pictures"))
     names = [name for name in ("sources", "samples", "data") if name in captions]
     shown = [picture(reading.path / "exhibits" / f"{name}.png", str(captions[name])) for name in names]
-    titled = [_titled(name, figure) for name, figure in zip(names, shown, strict=True) if figure]
-    return section("Samples", tag("div", *titled, class_="pictures") if titled else None)
-
-
-def _titled(name: str, figure: Html) -> Html:
-    title = {"data": "held-out data"}.get(name, name.replace("-", " "))
-    return tag("div", tag("h3", title), figure)
+    parts = [titled(name, figure) for name, figure in zip(names, shown, strict=True) if figure]
+    return section("Samples", tag("div", *parts, class_="pictures") if parts else None)
 
 
 def over_time(reading: Reading) -> Html | None:
@@ -77,15 +58,6 @@ def over_time(reading: Reading) -> Html | None:
         return None
     said = f"The same noise at every round; {len(chosen)} of {len(reading.sheets)} sheets."
     return section("Samples over time", tag("p", said, class_="note"), tag("div", *figures, class_="sheets"))
-
-
-def exhibits(reading: Reading) -> Html | None:
-    """The other pictures that exhibits.json lists."""
-    captions = mapping_of(reading.exhibits.get("pictures"))
-    names = [n for n in captions if n not in ("sources", "samples", "data") and re.fullmatch(r"[a-z0-9-]{1,40}", n)]
-    shown = [(n, picture(reading.path / "exhibits" / f"{n}.png", str(captions[n]))) for n in names[:SHEETS]]
-    titled = [_titled(name, figure) for name, figure in shown if figure]
-    return section("A closer look", tag("div", *titled, class_="gallery") if titled else None)
 
 
 def events(reading: Reading) -> Html | None:

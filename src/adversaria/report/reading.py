@@ -11,6 +11,8 @@ from adversaria.errors import UserError
 from adversaria.report.wording import number
 from adversaria.runs.folder import RunConfig, RunFolder
 
+FORMAT = 1
+"""Of evaluation.json and diagnosis.json, the newest that is read."""
 T = TypeVar("T")
 Record = dict[str, Any]
 
@@ -38,6 +40,12 @@ class Reading:
     exhibits: Record
     sheets: list[tuple[int, Path]]
     entry: catalogue.Entry | None
+    verdicts: list[Record] = field(default_factory=list)
+    """Verdicts of the checks while training."""
+    evaluation: Record = field(default_factory=dict)
+    diagnosis: Record = field(default_factory=dict)
+    newest_checkpoint: int = 0
+    """Its round."""
     faults: list[str] = field(default_factory=list)
     """What could not be read."""
 
@@ -60,7 +68,8 @@ class Reading:
     @property
     def round(self) -> int:
         """The last round that the folder knows of."""
-        known = [0, *(int(r["round"]) for r in (*self.rounds[-1:], *self.scores[-1:], *self.events))]
+        logged = (*self.rounds[-1:], *self.scores[-1:], *self.verdicts[-1:], *self.events)
+        known = [0, self.newest_checkpoint, *(int(r["round"]) for r in logged)]
         return max(*known, *(round for round, _ in self.sheets), 0)
 
     @property
@@ -114,7 +123,17 @@ def read(folder: RunFolder) -> Reading:
             return otherwise
 
     def mapping(name: str) -> Record:
-        return mapping_of(attempt(name, lambda: folder.read_json(name), None))
+        found = attempt(name, lambda: folder.read_json(name), None)
+        if found is not None and not isinstance(found, dict):
+            faults.append(f"{name} can't be read: a JSON object was expected, it holds a {type(found).__name__}")
+        return mapping_of(found)
+
+    def versioned(name: str) -> Record:
+        found = mapping(name)
+        if found and not number(found.get("format", FORMAT)) <= FORMAT:
+            faults.append(f"{name} can't be read: its format is {found.get('format')}, this adversaria reads {FORMAT}")
+            return {}
+        return found
 
     no_sheets: list[tuple[int, Path]] = []
 
@@ -134,6 +153,10 @@ def read(folder: RunFolder) -> Reading:
         exhibits=mapping("exhibits/exhibits.json"),
         sheets=sorted(attempt("samples/", lambda: folder.sheets, no_sheets)),
         entry=attempt("recipe.py", lambda: _entry(folder.path, config), None),
+        verdicts=records("verdict"),
+        evaluation=versioned("evaluation.json"),
+        diagnosis=versioned("diagnosis.json"),
+        newest_checkpoint=attempt("checkpoints/", lambda: _newest_checkpoint(folder.path), 0),
         faults=faults,
     )
 
@@ -145,6 +168,11 @@ def _entry(path: Path, config: RunConfig) -> catalogue.Entry | None:
         return catalogue.read(kept) if kept.is_file() else catalogue.find(config.recipe)
     except UserError as error:
         raise ValueError(str(error)) from None
+
+
+def _newest_checkpoint(path: Path) -> int:
+    names = (p.name for p in path.glob("checkpoints/[0-9]*") if p.is_dir())
+    return max((int(name) for name in names if name.isdecimal()), default=0)
 
 
 def mapping_of(value: Any) -> Record:

@@ -102,3 +102,44 @@ def on_neighbours(samples: Mapping[str, Any], held_out: Mapping[str, Any]) -> st
             "and by this distance they aren't yet like the data."
         )
     return "The two intervals overlap: no difference that these errors could show."
+
+
+def with_interval(value: Any, low: Any, high: Any) -> str:
+    """A number and its 95% interval, to two significant digits of the interval's width; an open end is ∞.
+
+    >>> with_interval(0.82580154, 0.7026, 0.949), with_interval(41, 12, math.inf), with_interval(3, math.nan, 4)
+    ('0.83 [0.70, 0.95]', '41 [12, ∞)', '3 (no interval known)')
+    """
+    v, a, b = number(value), number(low), number(high)
+    if math.isnan(v) or math.isnan(a) or math.isnan(b):
+        return figure(v) if math.isnan(v) else f"{_end(v, None)} (no interval known)"
+    width = b - a
+    small = max(map(abs, (x for x in (v, a, b) if math.isfinite(x))), default=0.0)
+    places = max(0, 1 - math.floor(math.log10(width))) if 0 < width < math.inf and 1e-3 <= small < 1e6 else None
+    left = f"[{_end(a, places)}" if math.isfinite(a) else f"({_end(a, None)}"
+    return f"{_end(v, places)} {left}, {_end(b, places)}" + ("]" if math.isfinite(b) else ")")
+
+
+def _end(v: float, places: int | None) -> str:
+    """A number to so many places, or to four digits, with signs for what is not finite."""
+    if math.isinf(v):
+        return "∞" if v > 0 else "-∞"
+    return figure(v) if places is None else f"{v:,.{places}f}"
+
+
+def probability(p: float) -> str:
+    """A p-value to two significant digits.
+
+    >>> probability(0.0312), probability(1.2e-7), probability(1.0)
+    ('0.031', '1.2e-07', '1')
+    """
+    return f"{p:.2g}" if math.isfinite(p) else "not finite"
+
+
+def deviations(excess: float) -> str:
+    """An excess over a null in its standard deviations.
+
+    >>> deviations(0.43), deviations(-12.2), deviations(2310)
+    ('+0.4 sd', '-12 sd', '+2,310 sd')
+    """
+    return f"{excess:+,.{int(abs(excess) < 10)}f} sd"

@@ -17,10 +17,11 @@ class TensorBoard:
         self._writer = SummaryWriter(str(folder / "tensorboard"))
 
     def write(self, record: dict[str, Any]) -> None:
-        """One round's or one score's record."""
+        """One round's or one score's record; verdicts are no numbers."""
         add, number = self._writer.add_scalar, record["round"]
-        if record["kind"] == "score":
+        if record["kind"] == "score" and record["value"] is not None:
             add(f"score/{record['name']}", record["value"], number)
+        if record["kind"] != "round":
             return
         for player, terms in record["terms"].items():
             for name, value in terms.items():

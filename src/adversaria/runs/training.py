@@ -17,6 +17,7 @@ from adversaria.errors import UserError, at_least
 from adversaria.game import Game, NonFiniteError, Recipe, Referee, Round, play
 from adversaria.game.state import capture, restore
 from adversaria.runs import checkpoints, exhibits
+from adversaria.runs.checking import Checker
 from adversaria.runs.folder import RunFolder
 from adversaria.runs.sampling import given_for, sheet_size
 from adversaria.runs.score import score
@@ -62,6 +63,7 @@ class Training:
         self.log_every = max(1, rounds // LINES)
         self.round = 0
         self.latest_sheet: Path | None = None
+        self.checker = Checker(folder, data)
         self.sink = TensorBoard(folder.path) if tensorboard else None
         self._scored: tuple[int, float | None] = (-1, None)
 
@@ -122,6 +124,9 @@ class Training:
             self._log(self._line(referee, record))
         if self.round % self.every == 0 or last:
             self._score()
+        if (self.round % self.every == 0 or last) and self.checker.due(last):
+            for line in self.checker.check(self.game, self.round):
+                self._log(line)
         if self.round % self.every == 0 or last or self.round in self.early:
             self._sheet()
         struck = any(referee.strikes.values())  # a roll-back should lead to a state from before the trouble

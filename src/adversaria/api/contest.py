@@ -1,0 +1,98 @@
+"""Training several recipes at equal budget, over seeds, for a comparison."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from adversaria import catalogue
+from adversaria.api.run import Run
+from adversaria.api.start import begin, load_run
+from adversaria.data import Dataset, load
+from adversaria.errors import UserError, at_least
+from adversaria.game import Recipe, play
+from adversaria.game.game import seeded
+
+PROBE = 0.03
+"""Part of the budget spent on finding out how many rounds fit in it."""
+LEAST = 3.0
+"""Seconds of each stage that are timed, where the budget allows."""
+SPARE = 0.9
+"""Part of the budget for rounds; the rest is for sheets, scores and checks."""
+
+
+def train_all(
+    names: Sequence[str], source: str, seeds: int, budget: float, out: Path | None, preset: str | None,
+    threads: int | None, tell: Callable[[str], None],
+) -> tuple[Path, list[Run]]:  # fmt: skip
+    """Trains every recipe with every seed for `budget` seconds; what a folder holds already isn't trained again.
+
+    A recipe's rounds are those that fit into the budget, as timed beforehand, so that falling rates come to their end.
+
+    Args:
+        names: of recipes.
+        source: of the data.
+        seeds: how many, 0 to seeds - 1.
+        budget: seconds a run.
+        out: folder of the runs.
+        preset: used for the recipes that have it.
+        threads: processor threads.
+        tell: is called with a line for every run.
+
+    Returns:
+        The folder and the runs, seeds of one recipe after another.
+    """
+    if len(names) < 2 or len(set(names)) < len(names):
+        raise UserError(f"recipes {', '.join(names)}: give two or more, each once")
+    at_least("--seeds", seeds, 1)
+    recipes = {name: catalogue.make(name, preset if preset in catalogue.find(name).presets else None) for name in names}
+    if threads is not None:
+        at_least("--threads", threads, 1)
+        torch.set_num_threads(threads)
+    data = load(source)
+    for recipe in recipes.values():
+        recipe.build(recipe.arrange(data).spec)  # what can't play on these data fails before anything is trained
+    folder = out or Path("runs") / f"compare-{data.name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    count = len(names) * seeds
+    tell(f"{count} runs of {budget:g} s each, about {count * budget / 60:.0f} minutes; {folder}")
+    runs = []
+    for name, recipe in recipes.items():
+        rounds = 0
+        for seed in range(seeds):
+            path = folder / f"{Path(name).stem}-seed{seed}"
+            if (path / "config.json").is_file():
+                run = load_run(path)
+            else:
+                rounds = rounds or fitting(recipe, data, budget)
+                made = catalogue.checked(lambda r=recipe, n=rounds: replace(r, rounds=n))
+                run = begin(made, data, out=path, seed=seed, threads=threads)
+            if not run.finished:
+                run.play(minutes=1.5 * budget / 60)
+            spent = sum(record.get("seconds", 0.0) for record in run.history())
+            tell(f"  {path.name}: {run.folder.config.rounds} rounds, {spent:.0f} s in those logged")
+            runs.append(load_run(path))
+    return folder, runs
+
+
+def fitting(recipe: Recipe, data: Dataset, budget: float) -> int:
+    """The number of rounds, over all stages, that take about `budget` seconds."""
+    data = recipe.arrange(data)
+    with seeded(0):
+        game = recipe.build(data.spec)
+        batches = data.batches(recipe.batch, seed=0)
+        costs = []
+        for stage in game.stages:
+            limit = min(LEAST, PROBE * budget)
+            begun, taken = time.perf_counter(), []
+            for record in play(stage, batches, rounds=10**6):
+                taken.append(record.seconds)
+                if time.perf_counter() - begun > limit and len(taken) > 2:
+                    break
+            costs.append(sorted(taken)[len(taken) // 2])
+    total = sum(stage.share for stage in game.stages)
+    each = sum(cost * stage.share / total for cost, stage in zip(costs, game.stages, strict=True))
+    return max(len(costs), round(SPARE * budget / each))

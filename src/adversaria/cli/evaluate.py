@@ -1,0 +1,125 @@
+"""`adversaria evaluate`: numbers with error bars, each beside its value between two real sets."""
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+
+from adversaria.errors import UserError, at_least
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """Measures a run, samples that any other tool made (--data says of what), or the metrics themselves (--controls).
+
+    Every number has a 95% interval and stands beside what the same metric says of other real examples; "excess" is how
+    far it lies from that, in its standard deviations. Numbers go to RUN/evaluation.json and the report.
+    """
+
+    what: tyro.conf.Positional[Path | None] = None
+    """A run folder, or samples: an .npz with the key `samples`, an .npy, a folder or zip of images."""
+    n: Annotated[int | None, tyro.conf.arg(aliases=["-n"])] = None
+    """Samples to draw; as many as there are reference examples, 5,000 at most, without."""
+    metrics: str | None = None
+    """Names apart by commas, such as frechet,kernel,coverage; all that apply without."""
+    features: str | None = None
+    """pixels, pca, trained (on these data), or a Python file with a function features(x); images: trained."""
+    against: Literal["test", "valid", "train"] = "test"
+    """The real examples to compare with."""
+    data: str | None = None
+    """What samples of another tool, or the controls, are compared with: a name or a path, as for 'train'."""
+    size: tuple[int, ...] | None = None
+    """Resize those data to this."""
+    channels: Literal[1, 3] | None = None
+    """Read those data as grey (1) or colour (3)."""
+    seed: int = 0
+    """Of samples, subsets and permutations."""
+    controls: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Spoil real data in known ways and say which metric sees which."""
+    json: str | None = None
+    """Write the numbers as JSON to this file; - for the terminal, in place of the table."""
+    recipe: Path | None = None
+    """For a run of a recipe of your own whose file has moved or changed: the file to run."""
+
+
+def run(arguments: list[str]) -> int:
+    """Measures and tells."""
+    options = tyro.cli(Evaluate, args=arguments, prog="adversaria evaluate")
+    if options.n is not None:
+        at_least("-n", options.n, 10)
+    at_least("--seed", options.seed, 0)
+    metrics = None if options.metrics is None else [name.strip() for name in options.metrics.split(",") if name.strip()]
+    if options.controls:
+        told = _controls(options, metrics)
+    elif options.what is None:
+        raise UserError("what is to be measured? 'adversaria evaluate RUN', or SAMPLES --data NAME, or --controls")
+    elif (options.what / "config.json").is_file():
+        if options.data:
+            raise UserError(f"{options.what} is a run and knows its data; leave --data out")
+        told = _run(options, metrics)
+    elif options.data:
+        told = _samples(options, metrics)
+    else:
+        raise UserError(f"{options.what} is no run; for samples of another tool say of which data: --data NAME")
+    _tell(options, told)
+    return 0
+
+
+def _run(options: Any, metrics: list[str] | None) -> dict[str, Any]:
+    from adversaria.api import load_run
+
+    return load_run(options.what, options.recipe).evaluate(
+        options.n, metrics=metrics, features=options.features, against=options.against, seed=options.seed
+    )
+
+
+def _samples(options: Any, metrics: list[str] | None) -> dict[str, Any]:
+    from adversaria.cli.train import size_of
+    from adversaria.data import load
+    from adversaria.evaluation.choice import features_for
+    from adversaria.evaluation.sets import prepare
+    from adversaria.evaluation.suite import wanted
+    from adversaria.runs.evaluation import evaluate
+    from adversaria.runs.samples import read_samples
+
+    wanted(metrics or ())
+    data = load(options.data, size=size_of(options.size), channels=options.channels)
+    x = read_samples(options.what, data.spec, options.n)
+    features = features_for(data, options.features)
+    told = evaluate(prepare(data, x, features, against=options.against, seed=options.seed), metrics)
+    return told | {"samples": str(options.what)}
+
+
+def _controls(options: Any, metrics: list[str] | None) -> dict[str, Any]:
+    from adversaria.cli.train import size_of
+    from adversaria.data import load
+    from adversaria.evaluation.choice import features_for
+    from adversaria.evaluation.sensitivity import sensitivity
+
+    if options.what is not None:
+        from adversaria.api import load_run
+
+        data = load_run(options.what, options.recipe).data
+    else:
+        data = load(options.data or "digits", size=size_of(options.size), channels=options.channels)
+    return sensitivity(data, features_for(data, options.features), metrics, n=options.n, seed=options.seed)
+
+
+def _tell(options: Any, told: dict[str, Any]) -> None:
+    from adversaria.cli.tables import measured, seen
+
+    text = json.dumps(told, indent=1, allow_nan=False)
+    if options.json == "-":
+        print(text)
+        return
+    if options.json:
+        path = Path(options.json)
+        if not path.parent.is_dir():
+            raise UserError(f"there is no folder {path.parent}; make it, or write elsewhere: --json numbers.json")
+        path.write_text(text, encoding="utf-8")
+    for line in seen(told) if options.controls else measured(told):
+        print(line)
+    sys.stdout.flush()

@@ -1,0 +1,110 @@
+"""Numbers as tables of plain text: readable in a terminal, a log and a mail."""
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+
+def measured(told: dict[str, Any]) -> Iterator[str]:
+    """An evaluation: what was compared, a row for each number, and what is undefined."""
+    from adversaria.metrics.estimate import Estimate
+
+    features = told["features"]
+    what = told.get("samples") or (f"{told['run']}, round {told['round']}" if told.get("run") else "samples")
+    yield f"{what}: {told['n']} samples against {told['data']} ({told['against']})"
+    note = f"; {features['note']}" if features["note"] else ""
+    yield f"features: {features['name']}, d = {features['d']}, hash {features['hash']}{note}"
+    yield ""
+    rows = [("", "value", "95% interval", "real v. real", "excess", "p", "n")]
+    for values in told["estimates"]:
+        e = Estimate.from_dict(values)
+        low, high = e.interval
+        null = "" if e.null is None else f"{e.null.mean:.4g} ± {e.null.sd:.2g}"
+        excess = f"{e.excess:+.1f}" if math.isfinite(e.excess) else ""
+        known = math.isfinite(low) or math.isfinite(high)
+        rows.append((
+            f"{e.name}, {e.unit}" if e.unit else e.name, f"{e.value:.4g}", f"[{low:.4g}, {high:.4g}]" if known else "",
+            null, excess, "" if e.p is None else f"{e.p:.2g}", f"{e.n}",
+        ))  # fmt: skip
+    yield from aligned(rows)
+    noted = [(values["name"], values["bias"]) for values in told["estimates"] if values.get("bias")]
+    if noted:
+        yield ""
+        yield from (f"  {name}: {bias}" for name, bias in noted)
+    if told["undefined"]:
+        yield ""
+        yield "not measured:"
+        yield from (f"  {name}: {reason}" for name, reason in told["undefined"].items())
+
+
+def seen(told: dict[str, Any]) -> Iterator[str]:
+    """Which metric sees which control: excess over real data, and a mark where it is significant."""
+    features = told["features"]
+    yield f"{told['data']}: {told['n']} spoilt examples against {told['n_real']} real ones ({told['against']})"
+    yield f"features: {features['name']}, d = {features['d']}, hash {features['hash']}"
+    yield ""
+    yield from (f"  {name}: {said}" for name, said in told["controls"].items())
+    yield ""
+    names = ["real", *told["controls"]]
+    rows = [("", *names)]
+    for row in told["rows"]:
+        rows.append((row["name"], *(_cell(row["cells"][name]) for name in names)))
+    yield from aligned(rows)
+    yield ""
+    yield told["said"]
+
+
+def _cell(cell: dict[str, Any] | None) -> str:
+    if cell is None:
+        return "-"
+    told = f"p {cell['p']:.2g}" if cell["by"] == "p" else f"{cell['excess']:+.1f}"
+    return f"{told} {'*' if cell['seen'] else ' '}"
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Rows with their columns lined up, the first to the left, the others to the right."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    for row in rows:
+        first, *others = (cell.ljust(w) if i == 0 else cell.rjust(w)
+                          for i, (cell, w) in enumerate(zip(row, widths, strict=True)))  # fmt: skip
+        yield "  ".join([first, *others]).rstrip()
+
+
+def compared(told: dict[str, Any]) -> Iterator[str]:
+    """A comparison: a row for each number, a column for each run, and in words what may be said."""
+    from adversaria.metrics.estimate import Estimate
+
+    protocol = told["protocol"]
+    yield (f"{protocol['data']} ({protocol['split']}): {protocol['n_generated']} samples of each against "
+           f"{protocol['n_real']} real examples")  # fmt: skip
+    yield f"features: {told['features']['name']}, d = {told['features']['d']}, hash {told['features']['hash']}"
+    for run in told["runs"]:
+        seeds = f", seeds {', '.join(map(str, run['seeds']))}" if run["seeds"] else ""
+        yield f"  {run['label']}: {run['path']}, {run['rounds']} rounds in {run['seconds']:.0f} s{seeds}"
+    yield ""
+    rows = [("", *(run["label"] for run in told["runs"]), "real v. real", "")]
+    for row in told["rows"]:
+        cells, null = [], ""
+        for i, cell in enumerate(row["cells"]):
+            if "undefined" in cell:
+                cells.append("undefined")
+                continue
+            e = Estimate.from_dict(cell)
+            low, high = e.interval
+            spread = f" ± {e.error:.2g}" if math.isfinite(e.error) else f" [{low:.3g}, {high:.3g}]"
+            cells.append(f"{e.value:.4g}{spread}{' *' if row['best'] == i else ''}")
+            null = null or ("" if e.null is None else f"{e.null.mean:.3g} ± {e.null.sd:.2g}")
+        name = f"{row['name']}, {row['unit']}" if row["unit"] else row["name"]
+        mark = "> " if row["metric"] == told["primary"] else ""
+        rows.append((f"{mark}{name}", *cells, null, row["verdict"]))
+    *table, last = zip(*rows, strict=True)
+    lined = list(aligned(list(zip(*table, strict=True))))
+    yield from (f"{line}  {said}".rstrip() for line, said in zip(lined, last, strict=True))
+    yield ""
+    if told["verdicts"]:
+        names = ("", *(run["label"] for run in told["runs"]))
+        yield from aligned([names, *((name, *states) for name, states in told["verdicts"].items())])
+        yield ""
+    yield "> decides; * is better than every other (p < 0.05 after Holm); ± is one standard error"
+    if told["agreement"]:
+        yield told["agreement"]

@@ -1,0 +1,256 @@
+"""From sets to the arguments of each metric. One that doesn't apply raises UserError with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from adversaria.data import made
+from adversaria.data.stacked import Stacks, base_of
+from adversaria.errors import UserError
+from adversaria.evaluation.stacks import StackClassifier, stack_classifier, stack_coverage
+from adversaria.metrics.bins import bins_test
+from adversaria.metrics.c2st import classifier_test
+from adversaria.metrics.classifier_score import classifier_score
+from adversaria.metrics.copying import (
+    Matches,
+    authenticity,
+    closest_pairs,
+    data_copying,
+    detectable_copies,
+    neighbour_ratio,
+)
+from adversaria.metrics.estimate import Estimate, difference
+from adversaria.metrics.frechet import frechet_distance
+from adversaria.metrics.kernel import kernel_distance
+from adversaria.metrics.kinds import OF_SPEC
+from adversaria.metrics.likelihood import negative_log_likelihood
+from adversaria.metrics.manifold import manifold as precision_and_the_like
+from adversaria.metrics.modes import mode_coverage
+from adversaria.metrics.nearest_test import nearest_neighbour_test
+from adversaria.metrics.path_length import path_length
+from adversaria.metrics.spectrum import high_frequency_ratio
+from adversaria.metrics.support import birthday as birthday_pairs
+from adversaria.metrics.support import closest
+from adversaria.metrics.surgery import codebook_use, game_surgery
+from adversaria.metrics.two_sample import energy_test, mmd_test
+from adversaria.metrics.vendi import vendi_score
+from adversaria.metrics.wasserstein import sliced_wasserstein, wasserstein
+
+if TYPE_CHECKING:
+    from adversaria.evaluation.sets import Sets
+    from adversaria.game import Game
+
+Found = Mapping[str, Estimate]
+_CLASSIFIERS: dict[str, StackClassifier] = {}
+"""Of stacked data, by the fingerprint of what is stacked: trained once in a process."""
+
+HELD = 1000
+"""Held-out examples that a likelihood is averaged over, at most."""
+LOST = 0.2
+"""A bin is lost where its share is below this part of the real one."""
+
+
+def frechet(sets: Sets) -> Found:
+    """Fréchet distance."""
+    return {"frechet": frechet_distance(real=sets.real, generated=sets.generated)}
+
+
+def kernel(sets: Sets) -> Found:
+    """Kernel distance."""
+    return {"kernel": kernel_distance(real=sets.real, generated=sets.generated)}
+
+
+def sliced(sets: Sets) -> Found:
+    """Sliced Wasserstein distance."""
+    return {"sliced": sliced_wasserstein(real=sets.real, generated=sets.generated)}
+
+
+def exact_wasserstein(sets: Sets) -> Found:
+    """Wasserstein distance of subsamples."""
+    return {"wasserstein": wasserstein(real=sets.real, generated=sets.generated, most=500, seed=sets.seed)}
+
+
+def manifold(sets: Sets) -> Found:
+    """Precision, recall, density, coverage."""
+    return precision_and_the_like(real=sets.real, generated=sets.generated, seed=sets.seed, passes=sets.passes)
+
+
+def vendi(sets: Sets) -> Found:
+    """Vendi score."""
+    return {"vendi": vendi_score(generated=sets.generated)}
+
+
+def class_score(sets: Sets) -> Found:
+    """Classifier score by the features' own classifier."""
+    logits = sets.logits
+    if logits is None:
+        raise UserError("needs features trained as a classifier: data with labels, --features trained")
+    return {"classifier-score": classifier_score(probabilities=logits.double().softmax(1))}
+
+
+def classifier(sets: Sets) -> Found:
+    """Classifier two-sample test."""
+    return {"classifier-test": classifier_test(real=sets.real, generated=sets.generated, seed=sets.seed)}
+
+
+def mmd(sets: Sets) -> Found:
+    """Maximum mean discrepancy."""
+    return {"mmd": mmd_test(real=sets.real, generated=sets.generated, seed=sets.seed)}
+
+
+def energy(sets: Sets) -> Found:
+    """Energy distance."""
+    return {"energy": energy_test(real=sets.real, generated=sets.generated, seed=sets.seed)}
+
+
+def neighbour_test(sets: Sets) -> Found:
+    """1-nearest-neighbour test."""
+    found = nearest_neighbour_test(real=sets.real, generated=sets.generated, seed=sets.seed, passes=sets.passes)
+    return {"nearest-neighbour": found}
+
+
+def bins(sets: Sets) -> Found:
+    """Number of different bins, of bins that the training set makes."""
+    found = bins_test(train=_training(sets), real=sets.real, generated=sets.generated, seed=sets.seed)
+    lost = sum(bin["ratio"] is not None and bin["ratio"] < LOST for bin in found.details["different"])
+    return {"bins": replace(found, details={**found.details, "lost": lost})}
+
+
+def modes(sets: Sets) -> Found:
+    """Modes of made data."""
+    if sets.data.name not in ("ring8", "grid25"):
+        raise UserError("these data have no known modes")
+    known = made.modes(sets.data.name)
+    centres = torch.from_numpy(known.centres)
+    found = mode_coverage(generated=sets.generated_x.double(), centres=centres, sd=known.sd, seed=sets.seed)
+    names = {"modes": "modes", "high-quality": "high quality", "modes-kl": "KL", "modes-jsd": "JSD"}
+    return {key: found[name] for key, name in names.items()}
+
+
+def detail(sets: Sets) -> Found:
+    """High-frequency power."""
+    if sets.data.spec.kind != "image":
+        raise UserError("only images have spatial frequencies")
+    return {"detail": high_frequency_ratio(real=sets.real_x, generated=sets.generated_x)}
+
+
+def birthday(sets: Sets) -> Found:
+    """Support by colliding pairs."""
+    found = birthday_pairs(generated=sets.generated, real=sets.real, passes=sets.passes)
+    told = {"train": len(sets.data.members("train")[-1]),
+            "closest": listed(closest(generated=sets.generated, passes=sets.passes))}  # fmt: skip
+    return {"birthday": replace(found, details={**found.details, **told})}
+
+
+def listed(pairs: Matches) -> list[list[float]]:
+    """Pairs as rows (first, second, distance)."""
+    columns = (pairs.first.tolist(), pairs.second.tolist(), pairs.distance.tolist())
+    return [list(row) for row in zip(*columns, strict=True)]
+
+
+def copies(sets: Sets) -> Found:
+    """Copies of training examples."""
+    train = _training(sets)
+    rows = {"train": train, "test": sets.real, "generated": sets.generated}
+    near = neighbour_ratio(**rows, passes=sets.passes)
+    pairs = closest_pairs(train=train, generated=sets.generated, passes=sets.passes)
+    least = detectable_copies(generated=len(sets.generated), test=len(sets.real))
+    told = {"closest": listed(pairs),
+            "detectable": least}  # fmt: skip
+    found = {
+        "copying": data_copying(**rows, seed=sets.seed, passes=sets.passes),
+        "near-copies": replace(near, details={**near.details, **told}),
+        "authenticity": authenticity(**rows, passes=sets.passes),
+    }
+    with suppress(UserError):  # too few examples for the Fréchet distance: the others stand
+        found["train-against-test"] = _asymmetry(sets, train)
+    return found
+
+
+def _asymmetry(sets: Sets, train: Tensor) -> Estimate:
+    """Fréchet distance to held-out examples less that to as many training examples: above 0 where train is nearer."""
+    chosen = torch.randperm(len(train), generator=torch.Generator().manual_seed(sets.seed))[: len(sets.real)]
+    to_test = frechet_distance(real=sets.real, generated=sets.generated)
+    to_train = frechet_distance(real=train[chosen], generated=sets.generated)
+    found = difference(replace(to_test, on_reference=None), replace(to_train, on_reference=None))
+    return replace(found, name="Fréchet distance to test less that to train", lower_is_better=None)
+
+
+def _training(sets: Sets) -> Tensor:
+    if sets.train is None:
+        raise UserError("needs a training set apart from the reference; measure against test")
+    return sets.train
+
+
+def _model(sets: Sets, *abilities: str) -> Game:
+    if sets.game is None:
+        raise UserError("needs the model, not its samples alone")
+    if not all(map(sets.game.can, abilities)):
+        raise UserError(f"the model can't {' and '.join(a for a in abilities if not sets.game.can(a))}")
+    return sets.game
+
+
+def path(sets: Sets) -> Found:
+    """Path length in the features."""
+    game = _model(sets, "latent", "decode")
+    n = min(500, len(sets.generated))
+    with game.at_rest():
+        found = path_length(
+            game.abilities["decode"], z0=game.latent(n, seed=sets.seed), z1=game.latent(n, seed=sets.seed + 1),
+            features=sets.features.function,
+        )  # fmt: skip
+    return {"path-length": found}
+
+
+def held_out(sets: Sets, most: int = HELD) -> Tensor:
+    """Real examples that likelihoods and posteriors are measured on."""
+    return sets.real_x[:most]
+
+
+def likelihood(sets: Sets) -> Found:
+    """Negative log-likelihood by the tightest means the model has."""
+    game = _model(sets)
+    x = held_out(sets).to(game.device)
+    if not any(map(game.can, ("log_prob", "bound", "infer"))):
+        raise UserError("the model has no likelihood; a decoder's can be annealed: adversaria evaluate RUN --sigma")
+    facts = {k: v for k, v in sets.facts.items() if "features" not in k}
+    found = negative_log_likelihood(game, x, data=OF_SPEC[sets.data.spec.kind], samples=None, protocol=facts)
+    return {"likelihood": found}
+
+
+def latents(sets: Sets) -> Found:
+    """The bound taken apart, and active units."""
+    game = _model(sets)
+    found = game_surgery(game, held_out(sets).to(game.device), seed=sets.seed)
+    named = {name.replace(" ", "-").lower(): estimate for name, estimate in found.items()}
+    active = named.get("active-units")
+    if active is not None:
+        dims = len(active.details["variances"])
+        named["active-units"] = replace(active, details={**active.details, "dims": dims})
+    return named
+
+
+def codes(sets: Sets) -> Found:
+    """Use of a codebook."""
+    game = _model(sets, "tokens")
+    x = held_out(sets).to(game.device)
+    tokens = torch.cat([game.ask("tokens", part).cpu() for part in x.split(500)])
+    found = codebook_use(tokens, game.codebook, seed=sets.seed)
+    return {"code-perplexity": found["perplexity"], "unused-codes": found["unused"]}
+
+
+def stacks(sets: Sets) -> Found:
+    """Classes of stacked data by a classifier for each channel."""
+    if not isinstance(sets.data.store, Stacks):
+        raise UserError("these data are no stacks of labelled images (data stacked-digits, or --stacked)")
+    key = base_of(sets.data).fingerprint
+    if key not in _CLASSIFIERS:
+        _CLASSIFIERS[key] = stack_classifier(sets.data)
+    found = stack_coverage(images=sets.generated_x, classifier=_CLASSIFIERS[key], seed=sets.seed)
+    return {"classes": found["modes"], "classes-kl": found["KL"]}

@@ -1,0 +1,67 @@
+"""Checks at checkpoints while a run trains: the cheap part of evaluation and diagnosis, within a tenth of its time."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from adversaria.data import Dataset
+from adversaria.diagnose.verdict import Evidence, Verdict
+from adversaria.errors import UserError
+from adversaria.evaluation.choice import features_for
+from adversaria.evaluation.sets import Sets, prepare
+from adversaria.game import Game
+from adversaria.metrics.estimate import Null
+from adversaria.runs import diagnosis
+from adversaria.runs.evaluation import plain, samples_of
+from adversaria.runs.folder import RunFolder
+
+SAMPLES = 500
+TRAIN = 5_000
+"""Training examples that copies are looked for among."""
+NULLS = 10
+SHARE = 0.1
+"""Part of the training time that checks may take; the last one is always made."""
+
+
+class Checker:
+    """Measures a model against the validation split in principal components, and says what it finds."""
+
+    def __init__(self, folder: RunFolder, data: Dataset) -> None:
+        self.folder, self.data = folder, data
+        self.n = min(SAMPLES, data.size("valid"))
+        self.started, self.spent = time.monotonic(), 0.0
+        self._base: Sets | None = None
+        self._nulls: dict[str, Null] = {}
+
+    def due(self, last: bool) -> bool:
+        """Whether there is something to measure, and time for it."""
+        return self.n >= 20 and (last or self.spent <= SHARE * (time.monotonic() - self.started))
+
+    def check(self, game: Game, round: int) -> list[dict[str, Any]]:
+        """Records for the log: scores and verdicts."""
+        begun = time.monotonic()
+        try:
+            measured, said = diagnosis.check(self._sets(game), self.folder, self._nulls, NULLS)
+            scores = [_score(round, key, estimate.to_dict()) for key, estimate in measured.estimates.items()]
+        except UserError as error:
+            scores = []
+            told = (Evidence("samples", str(error), "for"),)
+            said = [Verdict("divergence", "fail", str(error), told, "a lower learning rate, or an earlier checkpoint")]
+        self.spent += time.monotonic() - begun
+        return scores + [
+            {"kind": "verdict", "round": round, "name": v.name, "state": v.state, "sentence": v.sentence} for v in said
+        ]
+
+    def _sets(self, game: Game) -> Sets:
+        x = samples_of(game, self.data, self.n)
+        if self._base is None:
+            features = features_for(self.data, "pca" if self.data.spec.kind == "image" else None)
+            self._base = prepare(self.data, x, features, against="valid", most=TRAIN, game=game)
+            return self._base
+        return self._base.with_samples(x, game)
+
+
+def _score(round: int, metric: str, values: dict[str, Any]) -> dict[str, Any]:
+    values.pop("details", None)
+    return {"kind": "score", "round": round, "metric": metric, **plain(values)}
