@@ -37,6 +37,8 @@ def test_high_quality_of_a_perfect_sampler_is_not_one():
         assert quality.protocol["radius_sd"] == pytest.approx(3)
         assert found["modes"].value == found["modes in force"].value == len(known["centres"])
         assert abs(found["KL"].excess) < 4
+    few = mode_coverage(generated=x[:20], **known)["modes"]
+    assert (few.null.mean, few.null.sd) == expected_modes(20, np.full(25, QUALITY / 25))
 
 
 def test_the_radius_in_d_dimensions_holds_the_same_mass():

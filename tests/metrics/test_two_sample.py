@@ -8,7 +8,7 @@ import torch
 from scipy import stats
 
 from adversaria.errors import UserError
-from adversaria.metrics.c2st import classifier_test, detectable
+from adversaria.metrics.c2st import _delong, classifier_test, detectable
 from adversaria.metrics.two_sample import energy_test, holm, mmd_test
 
 pytestmark = pytest.mark.usefixtures("float64")
@@ -124,7 +124,7 @@ def test_statistics_are_symmetric_and_move_with_nothing(test):
     rotation = torch.linalg.qr(normal(40, 40, seed=2)).Q
     assert test(real=y, generated=x, permutations=19).value == pytest.approx(value, rel=1e-9)
     assert test(real=x.flip(0), generated=y, permutations=19).value == pytest.approx(value, rel=1e-9)
-    turned = test(real=x @ rotation + 1e4, generated=y @ rotation + 1e4, permutations=19)
+    turned = test(real=x @ rotation + 1e7, generated=y @ rotation + 1e7, permutations=19)
     assert turned.value == pytest.approx(value, rel=1e-6)
     assert test(real=x.float(), generated=y.float(), permutations=19).value == pytest.approx(value, rel=1e-4)
 
@@ -177,6 +177,14 @@ def test_errors_of_the_auc_are_those_of_fresh_rows():
     assert 0.7 < np.mean([e.error for e in found]) / np.std([e.value for e in found]) < 1.4
     assert np.mean([e.interval[0] < stats.norm.cdf(1 / 2**0.5) < e.interval[1] for e in found]) > 0.88
     assert found[0].null.sd == pytest.approx(math.sqrt(201 / (12 * 100 * 100)), rel=0.5)
+
+
+def test_the_error_of_the_auc_is_that_of_its_definition():
+    p, q = torch.tensor([3.0, 1.0, 4.0, 1.5]), torch.tensor([1.0, 0.0, 2.0, 2.5])
+    won = (p[:, None] > q).double() + (p[:, None] == q).double() / 2
+    error, limits = _delong(p, q, float(won.mean()))
+    assert error == pytest.approx(float((won.mean(1).var() / 4 + won.mean(0).var() / 4).sqrt()), rel=1e-12)
+    assert limits == (pytest.approx(float(won.mean()) - 1.959964 * error), 1.0)
 
 
 def test_samples_that_are_apart_have_an_auc_of_one_with_limits():

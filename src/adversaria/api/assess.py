@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from adversaria.data import Batch
+from adversaria.diagnose.duality import duality_gap
+from adversaria.diagnose.dynamics import jacobian_eigenvalues, rotation_index
+from adversaria.diagnose.path import PathAngle, path_angle
 from adversaria.diagnose.verdict import Verdict
+from adversaria.errors import UserError
+from adversaria.evaluation.annealed import annealed
 from adversaria.evaluation.choice import features_for
 from adversaria.evaluation.sets import Sets
 from adversaria.evaluation.suite import Measured, measure, wanted
-from adversaria.runs import diagnosis, evaluation, galleries
+from adversaria.runs import checkpoints, diagnosis, evaluation, galleries
 from adversaria.runs.training import storing
 
 if TYPE_CHECKING:
     from adversaria.api.run import Run
 
 
-def evaluate(run: Run, n: int | None, metrics: Iterable[str] | None, features: str | None, against: str, seed: int
-             ) -> dict[str, Any]:  # fmt: skip
+def evaluate(run: Run, n: int | None, metrics: Iterable[str] | None, features: str | None, against: str, seed: int,
+             anneal: int, sigma: float | None, temperatures: int) -> dict[str, Any]:  # fmt: skip
     """Measures, writes evaluation.json and its pictures, and returns what was written."""
     asked = None if metrics is None else list(metrics)
     wanted(asked or ())
     sets = _sets(run, n, features, against, seed)
-    return _evaluated(run, sets, measure(sets, asked, evaluation.draws_for(len(sets.real))))
+    found = measure(sets, asked, evaluation.draws_for(len(sets.real)))
+    if anneal:
+        found = replace(found, estimates={**found.estimates, **annealed(sets, anneal, sigma, temperatures)})
+    return _evaluated(run, sets, found)
 
 
 def diagnose(run: Run, n: int | None, features: str | None, seed: int) -> list[Verdict]:
@@ -34,6 +44,38 @@ def diagnose(run: Run, n: int | None, features: str | None, seed: int) -> list[V
     with storing(run.path):
         evaluation.keep(run.folder, "diagnosis.json", diagnosis.account(said, run.round))
     return said
+
+
+def dynamics(run: Run, seed: int) -> dict[str, str]:
+    """The game's dynamics at the newest checkpoint, a sentence each; what can't be had says why."""
+    run.use_its_threads()
+    game, data = run.game, run.data
+    size = min(run.recipe.batch, data.size("valid"))
+    batches = data.batches(size, seed=seed, device=game.device)
+    held_out = data.batches(size, seed=seed, split="valid", device=game.device)
+    told: dict[str, str] = {}
+
+    def attempt(name: str, look: Callable[[], Any]) -> None:
+        try:
+            told[name] = str(look())
+        except UserError as error:
+            told[name] = f"not applicable: {error}"
+
+    attempt("eigenvalues", lambda: jacobian_eigenvalues(game, batches.at(0), seed=seed))
+    attempt("rotation", lambda: rotation_index(game, [batches.at(i) for i in range(3)], seed=seed))
+    attempt("path", lambda: _path(run, batches.at(0), seed))
+    attempt("duality gap", lambda: duality_gap(game, batches, [held_out.at(i) for i in range(8)], seed=seed))
+    return told
+
+
+def _path(run: Run, batch: Batch, seed: int) -> PathAngle:
+    names = checkpoints.names(run.folder)
+    if len(names) < 2:
+        raise UserError("needs two checkpoints, and there is one")
+    first, last = checkpoints.read(run.folder, names[-2]), checkpoints.read(run.folder, names[-1])
+    if first.facts["stage"] != last.facts["stage"]:
+        raise UserError("the last two checkpoints belong to different stages")
+    return path_angle(run.game, batch, start=first.tensors, end=last.tensors, seed=seed)
 
 
 def _sets(run: Run, n: int | None, features: str | None, against: str, seed: int) -> Sets:

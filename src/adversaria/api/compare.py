@@ -269,7 +269,7 @@ def _agreement(groups: list[Group], chosen: Features) -> str:
             told = [kernel_distance(real=space(s.real_x), generated=space(s.generated_x)).value for s in group.sets]
             values.append(sum(told) / len(told))
         orders[name] = sorted(range(len(groups)), key=lambda i: values[i])
-    told = "; ".join(f"{name}: {' < '.join(groups[i].label for i in order)}" for name, order in orders.items())
+    said = "; ".join(f"{name}: {' < '.join(groups[i].label for i in order)}" for name, order in orders.items())
     if len({tuple(order) for order in orders.values()}) == 1:
-        return f"the order by kernel distance is the same in all features ({told})"
-    return f"warning: the order by kernel distance depends on the features ({told})"
+        return f"the order by kernel distance is the same in all features ({said})"
+    return f"warning: the order by kernel distance depends on the features ({said})"

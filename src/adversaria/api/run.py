@@ -149,7 +149,8 @@ class Run:
         return self.folder.records(kind)
 
     def evaluate(self, n: int | None = None, *, metrics: Iterable[str] | None = None, features: str | None = None,
-                 against: str = "test", seed: int = 0) -> dict[str, Any]:  # fmt: skip
+                 against: str = "test", seed: int = 0, anneal: int = 0, sigma: float | None = None,
+                 temperatures: int = 500) -> dict[str, Any]:  # fmt: skip
         """Measures the model; evaluation.json, which this returns too. `Estimate.from_dict` reads its estimates.
 
         Args:
@@ -158,11 +159,15 @@ class Run:
             features: "pixels", "pca", "trained" or a Python file; trained ones for images without.
             against: the split that is the reference: "test", "valid" or "train".
             seed: of samples, subsets and permutations.
+            anneal: held-out examples whose likelihood is measured by annealed importance sampling; 0 for none.
+            sigma: standard deviation of a normal observation about the decoder, for models without a likelihood;
+                tuned on validation examples without.
+            temperatures: of annealing.
 
         Raises:
             UserError: where something asked for can't be had, or the samples aren't finite.
         """
-        return assess.evaluate(self, n, metrics, features, against, seed)
+        return assess.evaluate(self, n, metrics, features, against, seed, anneal, sigma, temperatures)
 
     def diagnose(self, n: int | None = None, *, features: str | None = None, seed: int = 0) -> list[Verdict]:
         """Verdicts in words, faults first; evaluates with everything on the way.
@@ -171,6 +176,11 @@ class Run:
             UserError: as `evaluate`.
         """
         return assess.diagnose(self, n, features, seed)
+
+    def dynamics(self, *, seed: int = 0) -> dict[str, str]:
+        """Sentences on the game at the newest checkpoint: leading eigenvalues of its vector field's Jacobian, rotation,
+        the path between the last two checkpoints, the duality gap. Minutes for networks of a million parameters."""
+        return assess.dynamics(self, seed)
 
     def use_its_threads(self) -> None:
         """Sets torch's threads to the run's, so that its numbers come out the same again."""

@@ -37,6 +37,12 @@ class Evaluate:
     """Read those data as grey (1) or colour (3)."""
     seed: int = 0
     """Of samples, subsets and permutations."""
+    anneal: int = 0
+    """Held-out examples whose likelihood is measured by annealed importance sampling; a minute or more for 50."""
+    sigma: float | None = None
+    """For a decoder without a likelihood: the normal observation's standard deviation; tuned on validation without."""
+    temperatures: int = 500
+    """Of annealing: more are slower and tighter."""
     controls: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Spoil real data in known ways and say which metric sees which."""
     json: str | None = None
@@ -51,6 +57,8 @@ def run(arguments: list[str]) -> int:
     if options.n is not None:
         at_least("-n", options.n, 10)
     at_least("--seed", options.seed, 0)
+    at_least("--anneal", options.anneal, 0)
+    at_least("--temperatures", options.temperatures, 1)
     metrics = None if options.metrics is None else [name.strip() for name in options.metrics.split(",") if name.strip()]
     if options.controls:
         told = _controls(options, metrics)
@@ -72,8 +80,9 @@ def _run(options: Any, metrics: list[str] | None) -> dict[str, Any]:
     from adversaria.api import load_run
 
     return load_run(options.what, options.recipe).evaluate(
-        options.n, metrics=metrics, features=options.features, against=options.against, seed=options.seed
-    )
+        options.n, metrics=metrics, features=options.features, against=options.against, seed=options.seed,
+        anneal=options.anneal, sigma=options.sigma, temperatures=options.temperatures,
+    )  # fmt: skip
 
 
 def _samples(options: Any, metrics: list[str] | None) -> dict[str, Any]:

@@ -156,17 +156,16 @@ def listed(pairs: Matches) -> list[list[float]]:
 
 def copies(sets: Sets) -> Found:
     """Copies of training examples."""
-    train = _training(sets)
-    rows = {"train": train, "test": sets.real, "generated": sets.generated}
-    near = neighbour_ratio(**rows, passes=sets.passes)
-    pairs = closest_pairs(train=train, generated=sets.generated, passes=sets.passes)
-    least = detectable_copies(generated=len(sets.generated), test=len(sets.real))
-    told = {"closest": listed(pairs),
-            "detectable": least}  # fmt: skip
+    train, real, generated, passes = _training(sets), sets.real, sets.generated, sets.passes
+    near = neighbour_ratio(train=train, test=real, generated=generated, passes=passes)
+    told = {
+        "closest": listed(closest_pairs(train=train, generated=generated, passes=passes)),
+        "detectable": detectable_copies(generated=len(generated), test=len(real)),
+    }
     found = {
-        "copying": data_copying(**rows, seed=sets.seed, passes=sets.passes),
+        "copying": data_copying(train=train, test=real, generated=generated, seed=sets.seed, passes=passes),
         "near-copies": replace(near, details={**near.details, **told}),
-        "authenticity": authenticity(**rows, passes=sets.passes),
+        "authenticity": authenticity(train=train, test=real, generated=generated, passes=passes),
     }
     with suppress(UserError):  # too few examples for the Fréchet distance: the others stand
         found["train-against-test"] = _asymmetry(sets, train)
@@ -192,7 +191,8 @@ def _model(sets: Sets, *abilities: str) -> Game:
     if sets.game is None:
         raise UserError("needs the model, not its samples alone")
     if not all(map(sets.game.can, abilities)):
-        raise UserError(f"the model can't {' and '.join(a for a in abilities if not sets.game.can(a))}")
+        missing = ", ".join(ability for ability in abilities if not sets.game.can(ability))
+        raise UserError(f"the model lacks what this needs: {missing}")
     return sets.game
 
 
@@ -218,7 +218,7 @@ def likelihood(sets: Sets) -> Found:
     game = _model(sets)
     x = held_out(sets).to(game.device)
     if not any(map(game.can, ("log_prob", "bound", "infer"))):
-        raise UserError("the model has no likelihood; a decoder's can be annealed: adversaria evaluate RUN --sigma")
+        raise UserError("the model has no likelihood; a decoder's can be annealed: adversaria evaluate RUN --anneal 50")
     facts = {k: v for k, v in sets.facts.items() if "features" not in k}
     found = negative_log_likelihood(game, x, data=OF_SPEC[sets.data.spec.kind], samples=None, protocol=facts)
     return {"likelihood": found}

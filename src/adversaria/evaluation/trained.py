@@ -98,13 +98,20 @@ def trained(data: Dataset, cache: Path | None = None) -> Features:
 
 
 def _features(network: Network, facts: dict[str, Any]) -> Features:
-    d = int(network.body[-1].out_features)
+    d = width_of(network)
     if network.classes:
         name, told = "trained classifier", f"accuracy {facts['quality']:.1%} on held-out data"
     else:
         name, told = "trained autoencoder", f"explains {facts['quality']:.1%} of held-out variance"
     logits = (lambda x: network.head(network.body(x))) if network.classes else None
     return Features(name, facts["hash"], d, network.body, logits, facts["quality"], told)
+
+
+def width_of(network: Network) -> int:
+    """Dimensions of its features."""
+    last = network.body[-1]
+    assert isinstance(last, nn.Linear)
+    return last.out_features
 
 
 def _fit(network: Network, data: Dataset) -> None:

@@ -65,7 +65,7 @@ def draws_for(n: int) -> int:
     return 20 if n <= 1000 else 10 if n <= 2500 else 5
 
 
-def evaluate(sets: Sets, metrics: Iterable[str] | None = None, *, round: int | None = None) -> dict[str, Any]:
+def evaluate(sets: Sets, metrics: Iterable[str] | None = None, round: int | None = None) -> dict[str, Any]:
     """The account that evaluation.json holds."""
     started = time.perf_counter()
     measured = measure(sets, metrics, draws_for(len(sets.real)))
