@@ -3,9 +3,10 @@
     python benchmarks/calibration.py [--runs 500] [--jobs 2] [--n 200]
 
 Type-I error: share of p < 0.05 among pairs of samples of one law; it should lie in [0.03, 0.07] over 500 runs. Tests on
-counts are conservative by nature; of these only the upper end counts. Coverage: share of 95% intervals that hold the truth where laws
-differ; it should lie in [0.90, 0.98]. For the Fréchet and the kernel distance the truth is that of the laws (from 400,000
-examples where there is no closed form); for numbers whose value belongs to a sample size it is the mean over all runs.
+counts are conservative by nature: of these only the upper end counts. Coverage: share of 95% intervals that hold the
+truth where laws differ; it should lie in [0.90, 0.98]. For the Fréchet and the kernel distance the truth is that of
+the laws (from 400,000 examples); for numbers whose value belongs to a sample size it is the mean over all runs.
+Intervals marked (given) hold given something that is drawn anew here, a classifier or a training set; they don't count.
 Laws in 8 dimensions: normal, ReLU of a normal (as features are), Student's t with 5 degrees of freedom.
 """
 
@@ -14,7 +15,6 @@ import math
 import multiprocessing
 import os
 import sys
-from collections.abc import Callable
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -40,7 +40,7 @@ from adversaria.metrics.wasserstein import sliced_wasserstein
 
 D = 8
 MIX = torch.from_numpy(np.random.default_rng(7).standard_normal((D, D)) / D**0.5)
-COUNTS = ("near copies", "authenticity", "birthday")
+COUNTS = ("near copies", "birthday")
 """Numbers that are counts: conservative tests, wide intervals."""
 
 
@@ -86,9 +86,9 @@ def numbers(law: str, n: int, seed: int) -> dict[str, Estimate]:
         "Fréchet": frechet_distance(real=x, generated=y), "kernel": kernel_distance(real=x, generated=y),
         "sliced Wasserstein": sliced_wasserstein(real=x, generated=y), "Vendi": vendi_score(generated=y),
         "classifier score": classifier_score(logits=logits), **manifold(real=x, generated=y),
-        "classifier AUC": classifier_test(real=x, generated=y, seed=seed, permutations=19),
+        "classifier AUC (given)": classifier_test(real=x, generated=y, seed=seed, permutations=19),
         "data copying AUC": data_copying(train=train, test=x, generated=alike),
-        "authenticity": authenticity(train=train, generated=alike),
+        "authenticity (given)": authenticity(train=train, generated=alike),
         "birthday": birthday(generated=places, threshold=0.0),
     }  # fmt: skip
     return {name: estimate for name, estimate in found.items() if estimate is not None}
@@ -133,7 +133,9 @@ def main(runs: int, jobs: int, n: int) -> int:
             for name, value in values.items():
                 found.setdefault((what, name, law), []).append(value)
     slack = 1.96 * math.sqrt(0.05 * 0.95 / runs)
-    print(f"Type-I error at 0.05 over {runs} runs of n = {n}, d = {D} (+- {slack:.3f} by chance); law:  {'  '.join(laws)}")
+    print(
+        f"Type-I error at 0.05 over {runs} runs of n = {n}, d = {D} (+- {slack:.3f} by chance); law:  {'  '.join(laws)}"
+    )
     rows = {}
     for (what, name, law), values in found.items():
         if what == "test":
@@ -144,12 +146,11 @@ def main(runs: int, jobs: int, n: int) -> int:
     table(rows, laws)
     print(f"Coverage of 95% intervals over {runs} runs (+- {slack:.3f} by chance)")
     rows, known = {}, {law: truths(law) for law in laws}
-    within: Callable[[float, float, float], bool] = lambda t, low, high: low <= t <= high
     for (what, name, law), values in found.items():
         if what == "number":
             truth = known[law].get(name, float(np.mean([v for v, _, _ in values])))
-            rate = float(np.mean([within(truth, low, high) for _, low, high in values]))
-            bad = rate < 0.90 or (rate > 0.98 and name not in COUNTS)
+            rate = float(np.mean([low <= truth <= high for _, low, high in values]))
+            bad = "(given)" not in name and (rate < 0.90 or (rate > 0.98 and name not in COUNTS))
             out += bad
             rows[name, law] = f"{rate:.3f}{' !' if bad else '  '}"
     table(rows, laws)

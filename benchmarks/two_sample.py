@@ -4,8 +4,8 @@
 
 Both compute the same statistic of the same kernel matrix, made once; the naive one then cuts the permuted matrix in
 blocks for each permutation, ours takes all of them as one product. Their values agree to rounding, which is checked.
-The two take turns in one process; the figure is the median over blocks of the ratio of their times. Ours is timed whole,
-with its checks, median, standard error and V-statistic.
+The two take turns in one process; the figure is the median over blocks of the ratio of their times. Ours is timed with
+all it does: checks, median, standard error and V-statistic.
 """
 
 import statistics

@@ -38,7 +38,11 @@ from adversaria.evaluation.sets import Sets, prepare, reference
 from adversaria.evaluation.suite import METRICS, measure
 from adversaria.runs.evaluation import draws_for, sets_of
 
-NAMES = [name for name in METRICS if name not in ("path-length", "wasserstein", "kernel", "mmd", "energy", "stacks", "likelihood")]
+NAMES = [
+    name
+    for name in METRICS
+    if name not in ("path-length", "wasserstein", "kernel", "mmd", "energy", "stacks", "likelihood")
+]
 MUST = {
     "memoriser": ({"memorisation"}, {"collapse", "fit"}),
     "dropped": ({"collapse"}, {"memorisation"}),
@@ -114,7 +118,9 @@ def main(source: str, alarms: int, jobs: int, rounds: int, folder: str) -> int:
     features = features_for(data)
     n = min(2000, len(reference(data, "test")[0]))
     print(f"{data.name}: {n} samples, features {features.name} ({features.note})", flush=True)
-    wrong = sum(not judge(case, told(sets_for(case, data, features, n, 0))) for case in ("memoriser", "dropped", "good"))
+    wrong = sum(
+        not judge(case, told(sets_for(case, data, features, n, 0))) for case in ("memoriser", "dropped", "good")
+    )
     for case in ("underfit", "unused", "trained"):
         run = trained(case, source, rounds, folder)
         wrong += not judge(case, told(sets_of(run.game, run.data, features, n=n)))

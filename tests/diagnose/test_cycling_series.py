@@ -36,6 +36,17 @@ def test_noise_raises_no_more_alarms_than_its_level_says(name):
     assert (p <= 0.001).mean() <= 0.04
 
 
+def test_the_null_has_the_peaks_of_the_noise_it_was_fitted_to():
+    rng, n = np.random.default_rng(4), 2000
+    draw = lambda: red(rng, 0.9, n) + 3 * rng.standard_normal(n)  # noqa: E731
+    told = [cycling(rounds=range(n), values=draw(), draws=99, seed=i) for i in range(8)]
+    peaks = [cycling(rounds=range(n), values=draw(), draws=19).value for _ in range(40)]
+    assert np.median([e.null.mean for e in told]) == pytest.approx(np.mean(peaks), rel=0.25)
+    ratios = [e.details["ratio"] for e in told]  # the largest of K exponential variables: ln K + 0.577 on average
+    assert np.mean(ratios) == pytest.approx(np.log(0.4 * n) + 0.577, abs=1.5)
+    assert np.median([e.details["white share"] for e in told]) == pytest.approx(9 / (9 + 1 / 0.19), abs=0.2)
+
+
 @pytest.mark.parametrize(("noise", "height"), [("white", 0.9), ("AR(1)", 2.5), ("AR(1) on a white floor", 4.0)])
 def test_a_sinusoid_in_noise_is_found_with_its_period(noise, height):
     rng = np.random.default_rng(2)

@@ -113,8 +113,10 @@ def test_weights_average_to_the_density_at_any_number_of_temperatures(T):
     assert abs(float(p.mean()) - 1) < 4 * float(p.std()) / len(p) ** 0.5
 
 
-@pytest.mark.parametrize("T", [4, 12])
-def test_downwards_from_exact_codes_inverse_weights_average_to_the_inverse_density(T):
+@pytest.mark.parametrize(("T", "posterior"), [
+    (4, None), (12, None), (12, lambda x: (0 * x + 0.3, 0 * x + math.log(0.7)))
+])  # fmt: skip
+def test_downwards_from_exact_codes_inverse_weights_average_to_the_inverse_density(T, posterior):
     def floored(x, z):  # else 1 / w has no variance
         return torch.logaddexp(bent(0.5)(x, z), torch.tensor(-3.0))
 
@@ -122,9 +124,17 @@ def test_downwards_from_exact_codes_inverse_weights_average_to_the_inverse_densi
     truth, z, weight = by_quadrature(floored, x)
     exact = z[torch.multinomial(weight, n, replacement=True)]
     how = Annealing(temperatures=T, chains=1, leapfrog=3, chunk=n)
-    found = reverse_annealing(x.expand(n, 1), exact, log_likelihood=floored, how=how)
+    found = reverse_annealing(x.expand(n, 1), exact, log_likelihood=floored, posterior=posterior, how=how)
     inverse = torch.exp(truth - found.log_weights[:, 0])
     assert abs(float(inverse.mean()) - 1) < 4 * float(inverse.std()) / n**0.5
+
+
+def test_an_upper_bound_is_the_mean_of_inverse_weights():
+    p, z = Linear(), torch.randn(6, 2)
+    how = Annealing(temperatures=3, chains=5, leapfrog=2)
+    _, below, above = bidirectional(z, simulate=p.simulate, log_likelihood=p.log_likelihood, how=how)
+    torch.testing.assert_close(below.log_p, torch.exp(below.log_weights).mean(1).log())
+    torch.testing.assert_close(above.log_p, -torch.exp(-above.log_weights).mean(1).log())
 
 
 def test_a_chain_leaves_every_density_of_the_path_as_it_is():
@@ -140,6 +150,27 @@ def test_a_chain_leaves_every_density_of_the_path_as_it_is():
     assert abs(float(point.u.mean()) - mean) < 4 * sd / n**0.5
     assert abs(float(point.u.std()) - sd) < 4 * sd / (2 * n) ** 0.5
     torch.testing.assert_close(point.slope, -(point.u - 1) / 0.25)
+
+
+def test_small_steps_keep_the_energy_and_chains_never_leave_for_where_there_is_no_density():
+    target = lambda u: torch.where(u[:, 0].abs() < 1.5, log_normal(u, 1.0, math.log(0.5)), math.nan)  # noqa: E731
+    path, generator = Path(target), torch.Generator().manual_seed(0)
+    inside = 2 * torch.rand(500, 1) - 1
+    smooth = Path(lambda u: log_normal(u, 1.0, math.log(0.5)))
+    _, chance = smooth.move(smooth.at(inside), 0.4, torch.full((500,), 0.01), 60, generator)
+    assert chance.min() > 0.999
+    point = path.at(inside)
+    for _ in range(10):
+        point, chance = path.move(point, 0.4, torch.full((500,), 0.7), 2, generator)
+        assert bool(point.target.isfinite().all()) and bool(point.slope.isfinite().all())
+    assert chance.min() == 0
+
+
+def test_the_pilot_run_has_draws_of_its_own():
+    seen = []
+    annealed_importance(torch.zeros(3, 1), log_likelihood=lambda x, z: (seen.append(z.detach()), log_normal(x, z))[1],
+                        latent=1, how=Annealing(temperatures=1, chains=4, pilot=4))  # fmt: skip
+    assert seen[0].shape == seen[-1].shape and not torch.equal(seen[0], seen[-1])
 
 
 def test_from_the_exact_posterior_every_weight_is_the_likelihood():

@@ -73,6 +73,9 @@ def test_order_and_logits_and_precision_change_nothing():
     single = classifier_score(probabilities=logits.float().softmax(1))
     assert single.value == pytest.approx(here.value, rel=1e-5)
     assert not here.lower_is_better
+    said, relative = here.details, here.error / here.value
+    corrected = said["mutual_information"] - said["bias_of_information"] - relative**2 / 2
+    assert math.log(here.value) == pytest.approx(corrected, rel=1e-9)
     assert classifier_score(logits=logits, name="classifier score (net@1a2b)").name == "classifier score (net@1a2b)"
 
 

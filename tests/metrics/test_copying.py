@@ -108,6 +108,15 @@ def test_ratio_share_has_an_exact_null():
     assert np.mean(np.array(p) <= 0.05) <= 0.09
 
 
+def test_ratio_by_its_definition():
+    train, test, y = drawn(30, 150, 120)
+    d = [torch.cdist(s.double(), train.double()).sort().values for s in (test, y)]
+    held, made = (s[:, 0] / s[:, 1:10].mean(1) for s in d)
+    found = neighbour_ratio(train=train, test=test, generated=y, k=10, quantile=0.1)
+    assert found.details["cut"] == pytest.approx(held.sort().values[14].item(), rel=1e-6)
+    assert found.value == pytest.approx((made <= found.details["cut"] * (1 + 1e-9)).double().mean().item())
+
+
 def test_ratio_finds_copies_with_the_power_promised():
     share = detectable_copies(generated=300, test=300)
     assert copying_power(share, generated=300, test=300) == pytest.approx(0.8, abs=0.01)

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from adversaria.errors import UserError
-from adversaria.metrics.nearest_test import expected_accuracy, nearest_neighbour_test
+from adversaria.metrics.nearest_test import expected_accuracy, nearest_neighbour_test, relabelled
 
 
 def run(x, y, **options):
@@ -13,6 +13,12 @@ def run(x, y, **options):
 @pytest.mark.parametrize(("n", "want"), [(10, 0.473684), (100, 0.497487)])
 def test_null_mean_is_that_of_equal_sizes(n, want):
     assert expected_accuracy(n, n) == pytest.approx((n - 1) / (2 * n - 1), abs=1e-12) == pytest.approx(want, abs=1e-6)
+
+
+def test_labellings_keep_the_sizes_and_are_even():
+    drawn = np.array(list(relabelled(3, 7, 2000, seed=0)))
+    assert (drawn.sum(1) == 3).all()
+    assert np.abs(drawn.mean(0) - 0.3).max() < 4 * (0.3 * 0.7 / 2000) ** 0.5
 
 
 def test_relabelling_mean_and_spread_are_those_over_fresh_sets():

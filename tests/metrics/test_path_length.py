@@ -128,6 +128,8 @@ def test_trimming_leaves_out_the_ends():
     z0, z1 = torch.zeros(100, 1), torch.arange(100.0)[:, None]
     found = path_length(lambda x: x, z0=z0, z1=z1, way="linear", trim=0.1)
     assert found.value == pytest.approx(float(torch.arange(10.0, 90.0).square().mean()))
+    ends = torch.arange(100.0).clamp(10, 89).square()
+    assert found.error == pytest.approx(float(ends.std()) / (0.8 * 10), rel=1e-9)
     z1[-1] = 1e6
     wild = path_length(lambda x: x, z0=z0, z1=z1, way="linear", trim=0.1)
     assert (wild.value, wild.error) == (found.value, found.error)

@@ -54,6 +54,13 @@ def test_interval_holds_for_uniform_and_uneven_laws(name):
     assert np.mean(hits) >= 0.88
 
 
+def test_pairs_of_a_uniform_law_are_not_held_to_be_dependent():
+    generator = torch.Generator().manual_seed(0)
+    draws = torch.randint(0, 500, (1000, 1), generator=generator).double()
+    assert birthday(generated=draws, threshold=0.0).details["dispersion"] < 1.5
+    assert birthday(generated=draws.square() // 500, threshold=0.0).details["dispersion"] > 2
+
+
 def test_threshold_is_the_quantile_of_real_neighbours():
     real, y = torch.randn(200, 4), torch.randn(150, 4)
     made = birthday(generated=y, real=real, quantile=0.1)

@@ -84,6 +84,15 @@ def test_two_samples_of_one_normal_law_lie_apart_by_the_known_floor():
     assert np.mean(found) == pytest.approx(0.059, abs=4 * np.std(found) / 10)
 
 
+def test_direction_error_is_the_spread_over_directions():
+    v = torch.zeros(1, 50)
+    v[0, 0] = 3.0
+    sets = {"real": torch.zeros(4, 50), "generated": v.repeat(4, 1)}
+    found = [sliced_wasserstein(**sets, directions=10, seed=seed) for seed in range(300)]
+    spread = np.std([e.value for e in found])
+    assert np.mean([e.details["direction_error"] for e in found]) == pytest.approx(spread, rel=0.15)
+
+
 @pytest.mark.parametrize("p", [1, 2])
 @pytest.mark.parametrize("m", [300, 120])
 def test_interval_on_a_line_holds_where_the_laws_differ(p, m):

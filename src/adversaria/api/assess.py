@@ -88,5 +88,6 @@ def _evaluated(run: Run, sets: Sets, measured: Measured) -> dict[str, Any]:
     told = evaluation.account(sets, measured, run.round) | {"run": str(run.path)}
     with storing(run.path):
         told["pictures"] = galleries.make(run.folder, sets, measured.estimates)
+        told = evaluation.joined(run.folder.read_json("evaluation.json"), told)
         evaluation.keep(run.folder, "evaluation.json", told)
     return told

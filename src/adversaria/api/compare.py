@@ -226,7 +226,8 @@ def _sentence(row: dict[str, Any]) -> str:
     least = max(pair["least_p"] for pair in tested)
     if least >= ALPHA:
         return f"inconclusive: this many seeds can't give p below {least:.3g}; six can"
-    return f"inconclusive: a difference of {max(pair['detectable'] for pair in tested):.2g} would have shown"
+    least_seen = max(pair["detectable"] for pair in tested)
+    return f"inconclusive: a difference of {least_seen:.2g} would have shown" if least_seen > 0 else "all equal"
 
 
 def _about(group: Group) -> dict[str, Any]:

@@ -1,15 +1,19 @@
 """`adversaria diagnose`: verdicts in words, each with the numbers that decided it."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from adversaria.diagnose.verdict import Verdict
 from adversaria.errors import at_least
+
+if TYPE_CHECKING:
+    from adversaria.diagnose.verdict import Verdict
 
 
 @dataclass(frozen=True)

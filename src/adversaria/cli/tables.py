@@ -24,10 +24,14 @@ def measured(told: dict[str, Any]) -> Iterator[str]:
         known = math.isfinite(low) or math.isfinite(high)
         rows.append((
             f"{e.name}, {e.unit}" if e.unit else e.name, f"{e.value:.4g}", f"[{low:.4g}, {high:.4g}]" if known else "",
-            null, excess, "" if e.p is None else f"{e.p:.2g}", f"{e.n}",
+            null, excess, "" if e.p is None else chance(e.p), f"{e.n}",
         ))  # fmt: skip
     yield from aligned(rows)
-    noted = [(values["name"], values["bias"]) for values in told["estimates"] if values.get("bias")]
+    noted = [
+        (values["name"], values["bias"])
+        for values in told["estimates"]
+        if not values.get("bias", "none").startswith("none")
+    ]
     if noted:
         yield ""
         yield from (f"  {name}: {bias}" for name, bias in noted)
@@ -35,6 +39,11 @@ def measured(told: dict[str, Any]) -> Iterator[str]:
         yield ""
         yield "not measured:"
         yield from (f"  {name}: {reason}" for name, reason in told["undefined"].items())
+
+
+def chance(p: float) -> str:
+    """A p-value with two significant digits, or a bound where it is beyond telling."""
+    return f"{p:.2g}" if p >= 1e-6 else "<1e-6"
 
 
 def seen(told: dict[str, Any]) -> Iterator[str]:

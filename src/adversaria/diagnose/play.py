@@ -140,16 +140,12 @@ def cycling(measured: Mapping[str, Estimate], reason: str = "") -> Verdict:
     turning = found.p < 1e-3
     period = found.details.get("period")
     said = f"{shown(found)}, period {float(period):.0f} rounds" if period else shown(found)
-    evidence = [Evidence("spectral peak of the loss", said, side_of(turning, found.p > 0.05))]
-    rotation = measured.get("rotation")
-    if rotation is not None:
-        low, high = rotation.interval
-        evidence.append(Evidence("rotation of the vector field", shown(rotation), side_of(low > 0.5, high < 0.5)))
+    evidence = (Evidence("spectral peak of the loss", said, side_of(turning, found.p > 0.05)),)
     advice = "averaged weights, a lower rate, a gradient penalty, or a rule that looks ahead"
     caveat = "A schedule that comes and goes, such as a warm restart, makes a peak too."
-    if turning and (rotation is None or evidence[1].speaks != "against"):
+    if turning:
         sentence = f"the losses swing with a period of about {float(period or 0):.0f} rounds"
-        return Verdict("cycling", "fail", sentence, tuple(evidence), advice, caveat)
+        return Verdict("cycling", "fail", sentence, evidence, advice, caveat)
     if found.p > 0.05:
-        return Verdict("cycling", "pass", "no period stands out of the losses' noise", tuple(evidence), advice, caveat)
-    return Verdict("cycling", "inconclusive", "a period stands out weakly", tuple(evidence), advice, caveat)
+        return Verdict("cycling", "pass", "no period stands out of the losses' noise", evidence, advice, caveat)
+    return Verdict("cycling", "inconclusive", "a period stands out weakly", evidence, advice, caveat)

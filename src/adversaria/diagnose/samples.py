@@ -39,8 +39,11 @@ def shown(estimate: Estimate) -> str:
     low, high = estimate.interval
     said = f"{estimate.value:.3g} [{low:.3g}, {high:.3g}]"
     if estimate.null is not None:
-        said += f", a perfect model {estimate.null.mean:.3g} +- {estimate.null.sd:.2g}"
-    return said + (f", p = {estimate.p:.2g}" if estimate.p is not None else "")
+        spread = f" +- {estimate.null.sd:.2g}" if estimate.null.sd > 1e-6 * abs(estimate.null.mean) else ""
+        said += f", a perfect model {estimate.null.mean:.3g}{spread}"
+    if estimate.p is None:
+        return said
+    return said + (f", p = {estimate.p:.2g}" if estimate.p >= 1e-6 else ", p < 1e-6")
 
 
 def fit(measured: Measured) -> Verdict:
@@ -65,7 +68,8 @@ def fit(measured: Measured) -> Verdict:
                 f"(area {test.value:.2f}, 0.5 by chance)")  # fmt: skip
     advice = "train longer; if the curves have flattened, a wider network, or another recipe"
     caveat = "At few examples a difference that is there may not show; a test passed is not equality."
-    if least < UNLIKE:
+    empty = coverage is not None and coverage.null is not None and coverage.interval[1] < EMPTY * coverage.null.mean
+    if least < UNLIKE or (share < UNLIKE and empty):
         sentence = f"most samples are unlike any of the data: {precision.value:.0%} lie where data lie{told}"
         return Verdict("fit", "fail", sentence, found, advice, caveat)
     if share >= ALIKE and full:
@@ -77,15 +81,15 @@ def fit(measured: Measured) -> Verdict:
 
 def collapse(measured: Measured) -> Verdict:
     """Whether a part of the data is never drawn, or few examples are drawn again and again."""
-    far = _far(measured)
+    off = _off(measured)
     evidence = tuple(
         item
-        for item in (_coverage(measured, far), _bins(measured, far), _modes(measured, far), _vendi(measured),
-                     _support(measured))
+        for item in (_coverage(measured, off), _bins(measured, off), _modes(measured), _classes(measured),
+                     _vendi(measured), _support(measured))
         if item is not None
     )  # fmt: skip
-    caveat = ("Birthday pairs miss a distribution that is only too narrow; coverage counts on as many samples as data; "
-              "bins see what their features see.")  # fmt: skip
+    caveat = ("Birthday pairs miss a distribution that is only too narrow. Coverage and bins can't tell samples that "
+              "are missing from samples that lie off the data: where precision is low they don't count.")  # fmt: skip
     advice = ("a critic with a gradient penalty (wgan-gp), more critic steps, a larger batch or a wider critic; "
               "look at the gallery of missing modes")  # fmt: skip
     signs, clear = votes(evidence, "for"), votes(evidence, "against")
@@ -96,14 +100,16 @@ def collapse(measured: Measured) -> Verdict:
         return Verdict("collapse", "fail", f"{signs} of {len(evidence)} signs: {named}", evidence, advice, caveat)
     if signs == 0 and clear >= 2:
         return Verdict("collapse", "pass", f"none of {len(evidence)} signs", evidence, advice, caveat)
-    why = "samples lie too far from the data to say what they leave out" if far else f"{signs} of {len(evidence)} signs"
+    why = f"{signs} of {len(evidence)} signs"
+    if signs == 0 and off:
+        why = "samples lie too far from the data to say what they leave out"
     return Verdict("collapse", "inconclusive", why, evidence, advice, caveat)
 
 
-def _far(measured: Measured) -> bool:
+def _off(measured: Measured) -> bool:
+    """Whether so many samples lie off the data that what is near no sample needn't be missing."""
     precision = measured.get("precision")
-    return (precision is not None and precision.null is not None
-            and precision.interval[1] < UNLIKE * precision.null.mean)  # fmt: skip
+    return precision is not None and precision.null is not None and precision.value < ALIKE * precision.null.mean
 
 
 def side_of(for_: bool, against: bool) -> Side:
@@ -111,31 +117,40 @@ def side_of(for_: bool, against: bool) -> Side:
     return "for" if for_ else "against" if against else "neither"
 
 
-def _coverage(measured: Measured, far: bool) -> Evidence | None:
+def _coverage(measured: Measured, off: bool) -> Evidence | None:
     found = measured.get("coverage")
     if found is None or found.null is None:
         return None
     low = found.value + 3 * found.error < found.null.mean and found.value < found.null.mean - COVERAGE_LOSS
     full = found.value > found.null.mean - COVERAGE_LOSS
-    return Evidence("coverage", shown(found), "neither" if far else side_of(low, full))
+    return Evidence("coverage", shown(found), side_of(low and not off, full))
 
 
-def _bins(measured: Measured, far: bool) -> Evidence | None:
+def _bins(measured: Measured, off: bool) -> Evidence | None:
     found = measured.get("bins")
     if found is None or found.p is None:
         return None
     lost = int(found.details.get("lost", 0))
     said = f"{lost} bins have less than {EMPTY:.0%} of their share; {shown(found)}"
-    return Evidence("bins", said, "neither" if far else side_of(found.p < BINS_P and lost > 0, lost == 0))
+    return Evidence("bins", said, side_of(found.p < BINS_P and lost > 0 and not off, lost == 0))
 
 
-def _modes(measured: Measured, far: bool) -> Evidence | None:
-    found = measured.get("modes") or measured.get("classes")
+def _modes(measured: Measured) -> Evidence | None:
+    found = measured.get("modes") or measured.get("stack-modes")
     if found is None or found.null is None:
         return None
     lost = 1 - found.value / found.null.mean
-    name = "modes" if "modes" in measured else "classes"
-    return Evidence(name, shown(found), "neither" if far else side_of(lost >= MISSED, lost < MISSED))
+    return Evidence("known modes", shown(found), side_of(lost >= MISSED, lost < MISSED))
+
+
+def _classes(measured: Measured) -> Evidence | None:
+    found = measured.get("classes")
+    if found is None:
+        return None
+    missing = found.details["missing"]
+    named = f" ({', '.join(map(str, missing))})" if missing else ""
+    said = f"{len(missing)} of {len(found.details['counts'])} have less than {EMPTY:.0%} of their share{named}"
+    return Evidence("classes", said, side_of(bool(missing), not missing))
 
 
 def _vendi(measured: Measured) -> Evidence | None:

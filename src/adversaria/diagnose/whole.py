@@ -17,8 +17,8 @@ def verdicts(
     """Every verdict, faults first.
 
     Args:
-        measured: estimates by metric, of the suite and of the play ("held-out-gap", "gradient-slope", "cycling",
-            "rotation").
+        measured: estimates by metric, of the suite and of the play ("held-out-gap", "gradient-slope",
+            "cycling").
         rounds: the log's records of rounds.
         scores: its records of scores.
         events: its events.

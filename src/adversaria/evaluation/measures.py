@@ -31,7 +31,7 @@ from adversaria.metrics.kernel import kernel_distance
 from adversaria.metrics.kinds import OF_SPEC
 from adversaria.metrics.likelihood import negative_log_likelihood
 from adversaria.metrics.manifold import manifold as precision_and_the_like
-from adversaria.metrics.modes import mode_coverage
+from adversaria.metrics.modes import class_coverage, mode_coverage
 from adversaria.metrics.nearest_test import nearest_neighbour_test
 from adversaria.metrics.path_length import path_length
 from adversaria.metrics.spectrum import high_frequency_ratio
@@ -53,7 +53,9 @@ _CLASSIFIERS: dict[str, StackClassifier] = {}
 HELD = 1000
 """Held-out examples that a likelihood is averaged over, at most."""
 LOST = 0.2
-"""A bin is lost where its share is below this part of the real one."""
+"""A bin or class is lost where its share is below this part of the real one,"""
+ENOUGH = 10
+"""and so many of it were to be expected: with none at all by chance once in 20,000 times."""
 
 
 def frechet(sets: Sets) -> Found:
@@ -83,7 +85,8 @@ def manifold(sets: Sets) -> Found:
 
 def vendi(sets: Sets) -> Found:
     """Vendi score."""
-    return {"vendi": vendi_score(generated=sets.generated)}
+    found = vendi_score(generated=sets.generated)  # more than the data's is no better than less
+    return {"vendi": replace(found, lower_is_better=None)}
 
 
 def class_score(sets: Sets) -> Found:
@@ -92,6 +95,22 @@ def class_score(sets: Sets) -> Found:
     if logits is None:
         raise UserError("needs features trained as a classifier: data with labels, --features trained")
     return {"classifier-score": classifier_score(probabilities=logits.double().softmax(1))}
+
+
+def classes(sets: Sets) -> Found:
+    """Classes that the features' classifier sees among the samples, against those it sees among real examples."""
+    if sets.features.logits is None:
+        raise UserError("needs features trained as a classifier: data with labels, --features trained")
+    real, generated = (sets.logits_of(x) for x in (sets.real_x, sets.generated_x))
+    assert real is not None and generated is not None
+    k = real.shape[1]
+    law = torch.bincount(real.argmax(1), minlength=k).double()
+    counts = torch.bincount(generated.argmax(1), minlength=k)
+    found = class_coverage(labels=generated.argmax(1), classes=k, weights=law, seed=sets.seed)["KL"]
+    expected = law / law.sum() * len(generated)
+    missing = [int(i) for i in range(k) if expected[i] >= ENOUGH and counts[i] < LOST * expected[i]]
+    told = {"lost": len(missing), "missing": missing, "counts": counts.tolist(), "expected": expected.tolist()}
+    return {"classes": replace(found, name="KL over classes told", details={**found.details, **told})}
 
 
 def classifier(sets: Sets) -> Found:
@@ -203,7 +222,7 @@ def path(sets: Sets) -> Found:
     with game.at_rest():
         found = path_length(
             game.abilities["decode"], z0=game.latent(n, seed=sets.seed), z1=game.latent(n, seed=sets.seed + 1),
-            features=sets.features.function,
+            features=lambda x: sets.features.function(x.cpu()),
         )  # fmt: skip
     return {"path-length": found}
 
@@ -253,4 +272,4 @@ def stacks(sets: Sets) -> Found:
     if key not in _CLASSIFIERS:
         _CLASSIFIERS[key] = stack_classifier(sets.data)
     found = stack_coverage(images=sets.generated_x, classifier=_CLASSIFIERS[key], seed=sets.seed)
-    return {"classes": found["modes"], "classes-kl": found["KL"]}
+    return {"stack-modes": found["modes"], "stack-kl": found["KL"]}

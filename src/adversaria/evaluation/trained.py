@@ -23,7 +23,7 @@ from adversaria.evaluation.features import Features, width_for
 from adversaria.game.game import seeded
 from adversaria.nn.backbones import decoder
 
-VERSION = 1
+VERSION = 2
 """Raised when networks or training change, so that what is cached is trained anew."""
 STEPS = 800
 BATCH = 128
@@ -78,9 +78,9 @@ def trained(data: Dataset, cache: Path | None = None) -> Features:
             network = Network(spec, d)
             _fit(network, data)
         network.eval()
-        facts: dict[str, Any] = {"quality": _quality(network, data)}
+        facts: dict[str, Any] = {"quality": _quality(network, data)} | _standard(network, data)
         content = save(network.state_dict())
-        facts["hash"] = hashlib.sha256(content).hexdigest()[:12]
+        facts["hash"] = hashlib.sha256(content).hexdigest()[:12]  # of the weights: centre and scale follow from them
         features = _features(network, facts)
         facts["faults"] = faults(features, data)
         _write(place, content, facts)
@@ -104,7 +104,10 @@ def _features(network: Network, facts: dict[str, Any]) -> Features:
     else:
         name, told = "trained autoencoder", f"explains {facts['quality']:.1%} of held-out variance"
     logits = (lambda x: network.head(network.body(x))) if network.classes else None
-    return Features(name, facts["hash"], d, network.body, logits, facts["quality"], told)
+    centre, scale = torch.tensor(facts["centre"]), float(facts["scale"])
+    return Features(
+        name, facts["hash"], d, lambda x: (network.body(x) - centre) / scale, logits, facts["quality"], told
+    )
 
 
 def width_of(network: Network) -> int:
@@ -136,6 +139,14 @@ def _shifted(x: Tensor) -> Tensor:
     down, right = (int(torch.randint(-reach, reach + 1, ())) for _ in range(2))
     padded = F.pad(x, (reach, reach, reach, reach), mode="replicate") if reach else x
     return padded[:, :, reach + down : reach + down + x.shape[2], reach + right : reach + right + x.shape[3]]
+
+
+@torch.no_grad()
+def _standard(network: Network, data: Dataset) -> dict[str, Any]:
+    """Mean of the features, and the root of their mean variance: distances in them come out at about 1."""
+    batch = data.examples(min(5000, data.size("train")), "train", seed=0)
+    found = network.body(batch.x if batch.y is None else batch.y)
+    return {"centre": found.mean(0).tolist(), "scale": float(found.var(0).mean().sqrt().clamp_min(1e-12))}
 
 
 @torch.no_grad()

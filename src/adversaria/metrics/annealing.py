@@ -98,7 +98,7 @@ def annealed_importance(
 
     f_0 is N(0, I), or the normal `posterior`, which needs about ten times fewer temperatures. The steps of HMC are set
     by a pilot run of other chains and then fixed, one for each example and temperature: steps that a chain sets as it
-    goes depend on its past, and then E w isn't p(x).
+    goes depend on its past, and then E w isn't p(x) (on a one-dimensional bent posterior 5% above it at T = 40).
 
     Neal (2001), arXiv:physics/9803008; Wu, Burda, Salakhutdinov, Grosse (2017), arXiv:1611.04273.
 

@@ -92,8 +92,8 @@ def detectable(n_test: int, power: float = 0.8, alpha: float = 0.05) -> float:
 
     Lopez-Paz and Oquab (2017), arXiv:1610.06545, Theorem 1.
 
-        >>> round(detectable(1000) - 0.5, 3), round(detectable(10_000) - 0.5, 4)
-        (0.039, 0.0124)
+    >>> round(detectable(1000) - 0.5, 3), round(detectable(10_000) - 0.5, 4)
+    (0.039, 0.0124)
     """
     z, w = float(stats.norm.isf(alpha)) / 2, float(stats.norm.ppf(power))
     # e sqrt(n) = z + w sqrt(1/4 - e^2), a quadratic in e

@@ -12,9 +12,10 @@ from scipy import stats
 from torch import Tensor
 
 from adversaria.errors import UserError
+from adversaria.metrics.cells import clusters
 from adversaria.metrics.checks import checked, facts
 from adversaria.metrics.estimate import Estimate, Null
-from adversaria.metrics.neighbours import Passes, clusters
+from adversaria.metrics.neighbours import Passes
 from adversaria.metrics.shares import exact_interval, score_interval
 
 

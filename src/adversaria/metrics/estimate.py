@@ -108,7 +108,7 @@ class Estimate:
         if self.p is not None:
             parts.append(f"p = {self.p:.2g}")
         if self.null is not None:
-            parts.append(f"between real sets {self.null.mean:.4g} +- {self.null.sd:.2g}")
+            parts.append(f"null {self.null.mean:.4g} +- {self.null.sd:.2g}, {self.null.how}")
         parts += [self.bias] if self.bias else []
         parts += [words(self.protocol)] if self.protocol else []
         return f"{self.name} {self.value:.4g} {spread}{f' {self.unit}' if self.unit else ''} ({'; '.join(parts)})"

@@ -11,7 +11,7 @@ from adversaria.errors import UserError
 from adversaria.metrics.checks import checked, facts
 from adversaria.metrics.estimate import Estimate
 
-CHUNK = 4096
+CHUNK, BLOCK = 4096, 256
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,13 @@ def moments(x: Float[Tensor, "n d"]) -> Moments:
     """
     x = x.detach()
     mean = x.mean(0, dtype=torch.float64)
-    covariance = torch.zeros(x.shape[1], x.shape[1], dtype=torch.float64, device=x.device)
+    d = x.shape[1]
+    upper = torch.zeros(d, d, dtype=torch.float64, device=x.device)
     for rows in x.split(CHUNK):
         centred = rows.double() - mean
-        covariance.addmm_(centred.T, centred)
-    return Moments(mean, covariance / (len(x) - 1), len(x))
+        for i in range(0, d, BLOCK):  # what lies below the diagonal's blocks isn't computed
+            upper[i : i + BLOCK, i:] += centred[:, i : i + BLOCK].T @ centred[:, i:]
+    return Moments(mean, (upper.triu() + upper.triu(1).T) / (len(x) - 1), len(x))
 
 
 def raw_frechet(mean1: Float[Tensor, " d"], cov1: Float[Tensor, "d d"], mean2: Float[Tensor, " d"],

@@ -74,7 +74,10 @@ class Sums:
 
 
 def _within(x: Tensor, kernel: Kernel) -> Sums:
-    """Sums over pairs i != j of one set; a block above the diagonal serves twice."""
+    """Sums over pairs i != j of one set; a block above the diagonal serves twice.
+
+    Sums within a block are in the features' precision (its rounding averages out over rows), over blocks in float64.
+    """
     n = len(x)
     rows, squares = torch.zeros(n, dtype=torch.float64, device=x.device), 0.0
     for i in range(0, n, CHUNK):
@@ -83,8 +86,8 @@ def _within(x: Tensor, kernel: Kernel) -> Sums:
             if i == j:
                 k.fill_diagonal_(0)
             else:
-                rows[j : j + CHUNK] += k.sum(0, dtype=torch.float64)
-            rows[i : i + CHUNK] += k.sum(1, dtype=torch.float64)
+                rows[j : j + CHUNK] += k.sum(0)
+            rows[i : i + CHUNK] += k.sum(1)
             squares += (1 if i == j else 2) * _squares(k)
     return Sums(rows, rows, squares)
 
@@ -96,14 +99,14 @@ def _between(x: Tensor, y: Tensor, kernel: Kernel) -> Sums:
     for i in range(0, len(x), CHUNK):
         for j in range(0, len(y), CHUNK):
             k = kernel(x[i : i + CHUNK], y[j : j + CHUNK])
-            rows[i : i + CHUNK] += k.sum(1, dtype=torch.float64)
-            columns[j : j + CHUNK] += k.sum(0, dtype=torch.float64)
+            rows[i : i + CHUNK] += k.sum(1)
+            columns[j : j + CHUNK] += k.sum(0)
             squares += _squares(k)
     return Sums(rows, columns, squares)
 
 
 def _squares(k: Tensor) -> float:
-    return float(k.square_().sum(dtype=torch.float64))
+    return float(torch.linalg.vector_norm(k, dim=1).double().square().sum())
 
 
 def two_sample(xx: Sums, yy: Sums, xy: Sums) -> tuple[float, float, dict[str, float], Tensor]:

@@ -123,8 +123,8 @@ def expected_modes(n: int, weights: np.ndarray, least: int = 1) -> tuple[float, 
 
     Weights below a sum of 1 leave the rest for samples that hit none.
 
-        >>> round(expected_modes(2500, np.full(1000, 1e-3))[0])
-        918
+    >>> round(expected_modes(2500, np.full(1000, 1e-3))[0])
+    918
     """
     w = np.asarray(weights, np.float64)
     one = stats.binom.sf(least - 1, n, w)

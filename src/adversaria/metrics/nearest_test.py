@@ -72,9 +72,9 @@ def expected_accuracy(n: int, m: int) -> float:
 def relabelled(n: int, m: int, draws: int, seed: int) -> Iterator[np.ndarray]:
     """Random labellings (n + m,) of a pooled set: True for n of them."""
     generator = np.random.default_rng(seed)
-    labels = np.arange(n + m) < n
     for _ in range(draws):
-        yield generator.permutation(labels)
+        luck = generator.random(n + m)
+        yield luck <= np.partition(luck, n - 1)[n - 1]  # faster than a permutation
 
 
 def _error(right: np.ndarray, graph: np.ndarray) -> float:

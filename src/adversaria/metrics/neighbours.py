@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
-import numpy as np
 import torch
 from jaxtyping import Float, Int
-from sklearn.cluster import KMeans
-from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
 from adversaria.errors import UserError
@@ -97,20 +93,21 @@ def inside(
     a, b, norms_a, norms_b, scale = _prepared(queries, among)
     c = (a.shape[1] + 16) * _U
     radii = squared * scale**2
-    # what is certainly in on the left of <=, what is possibly in; 8 u covers the rounding of the radii themselves
-    sure_a, sure_b = (-(1 + c) * norms_a).to(a.dtype)[:, None], ((1 + c) * norms_b - (1 - 8 * _U) * radii).to(a.dtype)
-    may_a, may_b = (-(1 - c) * norms_a).to(a.dtype)[:, None], ((1 - c) * norms_b - (1 + 8 * _U) * radii).to(a.dtype)
+    # a . b alone decides: possibly inside by the lower bound, certainly by the upper; 8 u is for rounding the radii
+    may_a, may_b = (-(1 - c) * norms_a).to(a.dtype), ((1 - c) * norms_b - (1 + 8 * _U) * radii).to(a.dtype)
+    sure_a, sure_b = -(1 + c) * norms_a, (2 * c * norms_b + 16 * _U * radii) + 8 * _U * (norms_b + radii)
     counts = torch.zeros(len(a), dtype=torch.int64, device=a.device)
     for rows in _rows(len(a), len(b), a):
         for columns in _columns(len(b), rows, a):
-            product = torch.mm(a[rows], b[columns].T).mul_(-2)
+            block = torch.addmm(may_b[columns], a[rows], b[columns].T, alpha=-2)
             if same:
-                _without_self(product, rows.start - columns.start)
-            sure = product + sure_b[columns] <= sure_a[rows]
-            may = product.add_(may_b[columns]) <= may_a[rows]
-            counts[rows] += sure.sum(1, dtype=torch.int32)
-            i, j = (may & ~sure).nonzero(as_tuple=True)
+                _without_self(block, rows.start - columns.start)
+            i, j = _below(block, may_a[rows])
+            low = block[i, j].double()
             i, j = i + rows.start, j + columns.start
+            sure = low + sure_b[j] <= sure_a[i]
+            counts.index_add_(0, i, sure.long())
+            i, j = i[~sure], j[~sure]
             counts.index_add_(0, i, (pair_distances(queries, among, i, j) <= squared[j]).long())
     return counts
 
@@ -225,18 +222,56 @@ def _candidates(a: Tensor, b: Tensor, low: Tensor, take: int, start: int | None)
         block = torch.addmm(low[columns], a, b[columns].T, alpha=-2)
         if start is not None:
             _without_self(block, start - columns.start)
-        values, index = block.topk(min(take, block.shape[1]), largest=False, sorted=False)
+        values, index = _smallest(block, take)
         bounds.append(values)
         places.append(index + columns.start)
     values, order = torch.cat(bounds, 1).topk(take, largest=False)
     return values[:, -1], torch.cat(places, 1).gather(1, order)
 
 
+def _smallest(block: Tensor, take: int) -> tuple[Tensor, Tensor]:
+    """The `take` smallest of each row and their columns, unsorted.
+
+    Columns are dealt to groups; the smallest lie in the `take` groups with the smallest minima, and a minimum over
+    groups costs a fraction of a selection over the row.
+    """
+    n = block.shape[1]
+    size = max(1, round((n / take) ** 0.5))
+    groups = n // size
+    if size < 3 or groups <= take:
+        return block.topk(min(take, n), largest=False, sorted=False)
+    parts = block[:, : groups * size].unflatten(1, (size, groups))
+    best = parts.amin(1).topk(take, largest=False, sorted=False).indices
+    values = parts.gather(2, best[:, None].expand(-1, size, -1)).flatten(1)
+    columns = (torch.arange(size, device=block.device)[:, None] * groups + best[:, None]).flatten(1)
+    if groups * size < n:
+        values = torch.cat([values, block[:, groups * size :]], 1)
+        rest = torch.arange(groups * size, n, device=block.device).expand(len(block), -1)
+        columns = torch.cat([columns, rest], 1)
+    values, order = values.topk(take, largest=False, sorted=False)
+    return values, columns.gather(1, order)
+
+
+def _below(block: Tensor, limit: Tensor) -> tuple[Tensor, Tensor]:
+    """Rows and columns of the entries that are at most their row's limit: few, so groups are looked at first."""
+    size = 16
+    groups = block.shape[1] // size
+    parts = block[:, : groups * size].unflatten(1, (size, groups))
+    i, g = (parts.amin(1) <= limit[:, None]).nonzero(as_tuple=True)
+    hit, within = (parts[i, :, g] <= limit[i, None]).nonzero(as_tuple=True)
+    rest, tail = (block[:, groups * size :] <= limit[:, None]).nonzero(as_tuple=True)
+    return torch.cat([i[hit], rest]), torch.cat([within * groups + g[hit], tail + groups * size])
+
+
 def _measured(queries: Tensor, among: Tensor, candidates: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """The k nearest of the candidates (r, c), by squared distances from differences in float64."""
-    rows = torch.arange(len(queries), device=queries.device).repeat_interleave(candidates.shape[1])
-    exact = pair_distances(queries, among, rows, candidates.flatten()).view_as(candidates)
-    exact, order = exact.topk(k, largest=False)
+    (rows, c), d = candidates.shape, queries.shape[1]
+    parts = []
+    for part in torch.arange(rows).split(max(1, 2**20 // (c * d))):
+        at = slice(int(part[0]), int(part[-1]) + 1)
+        there = among[candidates[at].flatten()].double().view(-1, c, d)
+        parts.append(there.sub_(queries[at, None].double()).square_().view(-1, d).sum(1).view(-1, c))
+    exact, order = torch.cat(parts).topk(k, largest=False)
     return exact, candidates.gather(1, order)
 
 
@@ -251,18 +286,3 @@ def _exhaustive(queries: Tensor, among: Tensor, which: Tensor, k: int, same: boo
         found.append(exact)
         places.append(index)
     return torch.cat(found), torch.cat(places)
-
-
-def clusters(x: Float[Tensor, "n d"], cells: int, seed: int) -> tuple[Int[Tensor, " n"], Float[Tensor, "c d"]]:
-    """k-means: the cell of each row, and the centres; fewer cells where there are fewer different rows.
-
-    Best of 3 starts by k-means++, float64.
-    """
-    if cells == 1:
-        return torch.zeros(len(x), dtype=torch.int64, device=x.device), x.double().mean(0, keepdim=True)
-    points = x.detach().double().cpu().numpy()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # too few different rows: answered by fewer cells
-        made = KMeans(min(cells, len(points)), n_init=3, random_state=seed).fit(points)
-    used, cell = np.unique(made.labels_, return_inverse=True)
-    return torch.from_numpy(cell).to(x.device), torch.from_numpy(made.cluster_centers_[used]).to(x.device)

@@ -79,6 +79,6 @@ def of_two(a: Estimate, b: Estimate) -> Difference:
     """
     found = difference(a, b)
     if not math.isfinite(found.error) or not math.isfinite(found.value):
-        raise UserError(f"{a.name} has no standard error here")
+        raise UserError("no standard error is known")
     p = 2 * float(stats.norm.sf(abs(found.value) / found.error)) if found.error > 0 else float(found.value == 0)
     return Difference(found.value, found.error, p, 0.0, POWER * found.error, str(found.protocol["paired"]))

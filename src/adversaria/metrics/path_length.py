@@ -95,13 +95,10 @@ def spherical(z0: Float[Tensor, "n d"], z1: Float[Tensor, "n d"], t: Float[Tenso
     a = 2 * torch.atan2((u - v).norm(dim=1, keepdim=True), (u + v).norm(dim=1, keepdim=True))
     if not bool((a < math.pi - 1e-6).all()):
         raise UserError("a pair of codes is opposite, or a code is 0: no spherical path; use way='linear'")
-    near = a < 1e-6
-    a = a.clamp(min=1e-6).to(z0)
+    a = a.clamp(min=1e-6).to(z0)  # where the path is straight to rounding
     s = a.sin()
     code = (((1 - t) * a).sin() * z0 + (t * a).sin() * z1) / s
-    velocity = a * ((t * a).cos() * z1 - ((1 - t) * a).cos() * z0) / s
-    straight = linear(z0, z1, t)
-    return torch.where(near, straight[0], code), torch.where(near, straight[1], velocity)
+    return code, a * ((t * a).cos() * z1 - ((1 - t) * a).cos() * z0) / s
 
 
 def _check(z0: Tensor, z1: Tensor, way: str, t: float | None, trim: float) -> None:

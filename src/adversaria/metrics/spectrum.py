@@ -32,9 +32,7 @@ def high_octave(images: Float[Tensor, "n c h w"]) -> Float[Tensor, " n"]:
     return power[:, (fy[:, None].square() + fx[None].square()).sqrt() >= 0.25].sum(1) / (h * w)
 
 
-def high_frequency_ratio(
-    *, real: Float[Tensor, "n c h w"], generated: Float[Tensor, "m c h w"]
-) -> Estimate:
+def high_frequency_ratio(*, real: Float[Tensor, "n c h w"], generated: Float[Tensor, "m c h w"]) -> Estimate:
     """Power of generated images in the highest octave over that of real ones: below 1 for blur, above for grain.
 
         E_y P(y) / E_x P(x),   P the power at frequencies of half the Nyquist frequency and more
@@ -50,7 +48,7 @@ def high_frequency_ratio(
         )
     p, q = high_octave(real), high_octave(generated)
     if not p.mean() > 0:
-        raise UserError("real images have no power at high frequencies (are they constant?); a ratio to it means nothing")
+        raise UserError("real images have no power at high frequencies (are they constant?); no ratio to it")
     ratio = float(q.mean() / p.mean())
     relative = float((q.var() / len(q) / q.mean().clamp_min(1e-300) ** 2 + p.var() / len(p) / p.mean() ** 2).sqrt())
     facts = {"n_real": len(p), "n_generated": len(q), "shape": "x".join(map(str, real.shape[1:]))}

@@ -103,8 +103,8 @@ def holm(p: Sequence[float]) -> list[float]:
 
     Rejecting where the adjusted value is at most alpha keeps the probability of any false rejection at most alpha.
 
-        >>> holm([0.01, 0.04, 0.03])
-        [0.03, 0.06, 0.06]
+    >>> holm([0.01, 0.04, 0.03])
+    [0.03, 0.06, 0.06]
 
     Raises:
         UserError: for what is no probability.

@@ -48,7 +48,7 @@ def vendi_score(
     n = len(shares)
     logs = values.log()
     entropy = -float((values * logs).sum())
-    influence = -(shares @ logs) - entropy
+    influence = -(shares @ logs)  # but for its mean
     value = math.exp(entropy)
     details = {"entropy": entropy, "largest_eigenvalue": float(values.max()), "rank": len(values)}
     return Estimate("Vendi score", value, value * float(influence.std()) / n**0.5, n, "effective examples", protocol,

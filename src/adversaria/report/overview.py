@@ -65,7 +65,8 @@ def _numbers(reading: Reading) -> Html:
 
 def _scores(reading: Reading) -> list[Html]:
     by_name: dict[str, list[Record]] = {}
-    for record in reading.scores:
+    plain = [record for record in reading.scores if "metric" not in record]  # the others are curves and verdicts
+    for record in plain or reading.scores:
         by_name.setdefault(str(record.get("name")), []).append(record)
     return [_score(name, records) for name, records in list(by_name.items())[:6]]
 

@@ -10,7 +10,9 @@ SEPARATE = 2.0
 
 
 def number(value: Any) -> float:
-    """A value of a JSON file as a float; nan for what is no number."""
+    """A value of a JSON file as a float, "inf" and "-inf" among them; nan for what is no number."""
+    if value in ("inf", "-inf"):
+        return float(value)
     try:
         return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
     except OverflowError:

@@ -56,7 +56,7 @@ class Checker:
     def _sets(self, game: Game) -> Sets:
         x = samples_of(game, self.data, self.n)
         if self._base is None:
-            features = features_for(self.data, "pca" if self.data.spec.kind == "image" else None)
+            features = features_for(self.data, None if self.data.spec.kind == "points" else "pca")
             self._base = prepare(self.data, x, features, against="valid", most=TRAIN, game=game)
             return self._base
         return self._base.with_samples(x, game)

@@ -54,12 +54,8 @@ def _gap(game: Game, data: Dataset, sets: Sets) -> Estimate:
 
 
 def _slope(game: Game, data: Dataset, batch: int, seed: int) -> Estimate:
-    from dataclasses import replace
-
     batches = data.batches(min(batch, data.size("train")), seed=seed, device=game.device)
-    told = gradient_probe(game, batches, steps=PROBE, seed=seed)
-    accuracy = float("nan") if told.accuracy is None else float(np.median(told.accuracy[:, -1]))
-    return replace(told.slope, details={**told.slope.details, "accuracy": accuracy})
+    return gradient_probe(game, batches, steps=PROBE, seed=seed).slope
 
 
 def _cycle(rounds: Sequence[Mapping[str, Any]]) -> Estimate:

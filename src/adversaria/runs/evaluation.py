@@ -82,11 +82,28 @@ def account(sets: Sets, measured: Measured, round: int | None) -> dict[str, Any]
         "n": len(sets.generated_x),
         "against": sets.facts["split"],
         "data": sets.facts["data"],
+        "seed": sets.seed,
         "features": {"name": features.name, "hash": features.hash, "d": features.d, "accuracy": features.accuracy,
                      "note": features.note},
         "estimates": [{"metric": key} | plain(estimate.to_dict()) for key, estimate in measured.estimates.items()],
         "undefined": measured.undefined,
     }  # fmt: skip
+
+
+ALIKE = ("format", "round", "n", "against", "seed")
+
+
+def joined(before: Any, told: dict[str, Any]) -> dict[str, Any]:
+    """The account with what an earlier one of the same protocol measured besides."""
+    if not isinstance(before, dict) or any(before.get(key) != told.get(key) for key in ALIKE):
+        return told
+    if before["features"]["hash"] != told["features"]["hash"]:
+        return told
+    measured = {estimate["metric"] for estimate in told["estimates"]}
+    kept = [estimate for estimate in before["estimates"] if estimate["metric"] not in measured]
+    undefined = {name: why for name, why in before["undefined"].items() if name not in measured} | told["undefined"]
+    return told | {"estimates": told["estimates"] + kept, "undefined": undefined,
+                   "pictures": before.get("pictures", {}) | told["pictures"]}  # fmt: skip
 
 
 def round_(seconds: float) -> float:
