@@ -22,6 +22,11 @@ lint: .venv/installed
 benchmarks: .venv/installed
 	$(BIN)/python benchmarks/referee.py
 	$(BIN)/python benchmarks/ring8.py
+	$(BIN)/python benchmarks/quick.py
+	$(BIN)/python benchmarks/neighbours.py
+	$(BIN)/python benchmarks/distances.py
+	$(BIN)/python benchmarks/verdicts.py
+	$(BIN)/python benchmarks/calibration.py
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

@@ -96,7 +96,7 @@ def compare(
             group.measured.append(measure(sets, asked, evaluation.draws_for(len(sets.real)), nulls))
             group.sets.append(sets)
     keys = [key for metric in METRICS.values() for key in metric.gives if any(group.of(key) for group in groups)]
-    rows = _corrected([_row(key, groups, seeds) for key in keys])
+    rows = _corrected([_row(key, groups, seeds) for key in keys], [group.label for group in groups])
     first = groups[0].sets[0]
     count = min(len(group.runs) for group in groups)
     return {
@@ -187,7 +187,7 @@ def _difference(key: str, a: Group, b: Group, seeds: bool) -> Difference | str |
         return str(error)
 
 
-def _corrected(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _corrected(rows: list[dict[str, Any]], labels: list[str]) -> list[dict[str, Any]]:
     """Holm's correction: over pairs for the primary metric, over everything else together; then each pair's state."""
     for some in ([r for r in rows if r["metric"] == PRIMARY], [r for r in rows if r["metric"] != PRIMARY]):
         tested = [(row, pair) for row in some for pair in row["pairs"] if pair.get("p") is not None]
@@ -198,7 +198,7 @@ def _corrected(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
             pair["state"] = "inconclusive" if p >= ALPHA or lower is None else "better" if better else "worse"
     for row in rows:
         row["best"] = _best(row)
-        row["verdict"] = _sentence(row)
+        row["verdict"] = _sentence(row, labels)
     return rows
 
 
@@ -212,7 +212,7 @@ def _best(row: dict[str, Any]) -> int | None:
     return next((i for i in known if len(known) > 1 and wins[i] == len(known) - 1), None)
 
 
-def _sentence(row: dict[str, Any]) -> str:
+def _sentence(row: dict[str, Any], labels: list[str]) -> str:
     tested = [pair for pair in row["pairs"] if pair.get("p") is not None]
     if row["kinds"]:
         return f"not compared: {' against '.join(row['kinds'])}"
@@ -220,9 +220,12 @@ def _sentence(row: dict[str, Any]) -> str:
         return next((pair["why"] for pair in row["pairs"] if "why" in pair), "nothing to compare with")
     if row["lower_is_better"] is None:
         return "neither direction is better"
-    found = sum(pair["state"] != "inconclusive" for pair in tested)
-    if found:
-        return f"{found} of {len(tested)} pairs differ" if len(tested) > 1 else f"differ, p = {tested[0]['p_holm']:.2g}"
+    told = [pair for pair in tested if pair["state"] != "inconclusive"]
+    if len(told) > 3:
+        return f"{len(told)} of {len(tested)} pairs differ"
+    if told:
+        ways = [(pair["a"], pair["b"]) if pair["state"] == "better" else (pair["b"], pair["a"]) for pair in told]
+        return "; ".join(f"{labels[a]} better than {labels[b]}" for a, b in ways)
     least = max(pair["least_p"] for pair in tested)
     if least >= ALPHA:
         return f"inconclusive: this many seeds can't give p below {least:.3g}; six can"

@@ -49,7 +49,7 @@ def shown(estimate: Estimate) -> str:
 def fit(measured: Measured) -> Verdict:
     """Whether samples are like the data at all, and whether they can be told from them."""
     precision, coverage, test = (measured.get(key) for key in ("precision", "coverage", "classifier-test"))
-    if precision is None or precision.null is None:
+    if precision is None or precision.null is None or not precision.null.mean > 0:
         return Verdict("fit", "not applicable", "precision and its value between real sets weren't measured")
     share, least = precision.value / precision.null.mean, precision.interval[1] / precision.null.mean
     evidence = [Evidence("precision", shown(precision), side_of(least < UNLIKE, share >= ALIKE))]

@@ -32,7 +32,9 @@ class Pool:
     classes: np.ndarray
     """(n,): labels, or clusters where there are none."""
     train: Tensor
-    """(t, *shape), none of them in `x`."""
+    """(t, *shape), none of them in `x`: copies are looked for among these."""
+    train_places: np.ndarray
+    """(t,) of the rows of `train` in the store."""
     image: bool
 
     def take(self, n: int) -> Tensor:
@@ -113,7 +115,7 @@ def pool_of(data: Dataset, reference: np.ndarray, most: int = 10_000) -> Pool:
     order = np.concatenate([generator(6).permutation(free), np.setdiff1d(rest, reference, assume_unique=True)])[:most]
     x, copies = gather(data, order), gather(data, kept)
     classes = data.labels[order] if data.labels is not None else _clusters(x)
-    return Pool(x, classes, copies, data.spec.kind == "image")
+    return Pool(x, classes, copies, kept, data.spec.kind == "image")
 
 
 def gather(data: Dataset, places: np.ndarray) -> Tensor:

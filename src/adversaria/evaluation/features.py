@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from adversaria.data import Dataset, DataSpec
 from adversaria.errors import UserError
+from adversaria.game.game import seeded
 
 FITTED = 20_000
 """Training examples that features are fitted to, at most."""
@@ -117,13 +118,17 @@ def module(path: Path, spec: DataSpec) -> Features:
         raise UserError(f"features '{path}' are no Python file; write a .py file with a function features(x) -> (n, d)")
     code = importlib.util.module_from_spec(found)
     try:
-        found.loader.exec_module(code)
-        function = code.features
         x = torch.zeros(2, *spec.shape, dtype=torch.long if spec.kind == "sequence" else torch.float32)
-        with torch.no_grad():
-            shape = tuple(function(x).shape)
+        with torch.no_grad(), seeded(0):  # a network of random weights is the same one each time
+            found.loader.exec_module(code)
+            function = code.features
+            answer = function(x)
     except Exception as error:
-        raise UserError(f"features of {path} fail: {type(error).__name__}: {error}; mend the file") from error
+        said = " ".join(str(error).split())
+        raise UserError(f"features of {path} fail: {type(error).__name__}: {said}; mend the file") from error
+    if not isinstance(answer, Tensor):
+        raise UserError(f"features of {path} are of type {type(answer).__name__}; return a tensor (n, d)")
+    shape = tuple(answer.shape)
     if len(shape) != 2 or shape[0] != 2:
         raise UserError(f"features of {path} have shape {shape} for 2 examples; expected (2, d): flatten them")
     state = hashlib.sha256(path.read_bytes())

@@ -25,7 +25,7 @@ from adversaria.metrics.copying import (
     detectable_copies,
     neighbour_ratio,
 )
-from adversaria.metrics.estimate import Estimate, difference
+from adversaria.metrics.estimate import Estimate, Null, difference
 from adversaria.metrics.frechet import frechet_distance
 from adversaria.metrics.kernel import kernel_distance
 from adversaria.metrics.kinds import OF_SPEC
@@ -184,8 +184,9 @@ def copies(sets: Sets) -> Found:
     found = {
         "copying": data_copying(train=train, test=real, generated=generated, seed=sets.seed, passes=passes),
         "near-copies": replace(near, details={**near.details, **told}),
-        "authenticity": authenticity(train=train, test=real, generated=generated, passes=passes),
-    }
+        "authenticity": replace(authenticity(train=train, test=real, generated=generated, passes=passes),
+                                lower_is_better=None),  # noise is authentic too
+    }  # fmt: skip
     with suppress(UserError):  # too few examples for the Fréchet distance: the others stand
         found["train-against-test"] = _asymmetry(sets, train)
     return found
@@ -197,7 +198,8 @@ def _asymmetry(sets: Sets, train: Tensor) -> Estimate:
     to_test = frechet_distance(real=sets.real, generated=sets.generated)
     to_train = frechet_distance(real=train[chosen], generated=sets.generated)
     found = difference(replace(to_test, on_reference=None), replace(to_train, on_reference=None))
-    return replace(found, name="Fréchet distance to test less that to train", lower_is_better=None)
+    null = Null(0.0, found.error, 0, "as far from both; its sd is the error here")
+    return replace(found, name="Fréchet distance to test less that to train", lower_is_better=None, null=null)
 
 
 def _training(sets: Sets) -> Tensor:

@@ -1,6 +1,8 @@
 """Which metric sees which fault: every metric on real data spoilt in known ways, beside unspoilt ones."""
 
+import math
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor
@@ -37,11 +39,13 @@ def sensitivity(data: Dataset, features: Features, metrics: Iterable[str] | None
     n = min(MOST, len(places)) if n is None else n
     chosen = generator(seed, 11).permutation(places)[:n]
     pool = pool_of(data, chosen)
-    n = min(n, len(pool.x))
+    train = features(pool.train)
+    n = min(n, *(len(spoilt) for _, spoilt in _spoilt(pool, n)))  # a null is for one size
     nulls: dict[str, Null] = {}
     columns: dict[str, dict[str, Estimate]] = {}
     for name, spoilt in _spoilt(pool, n):
-        sets = prepare(data, spoilt, features, seed=seed)
+        # the rest of the training split is among what is spoilt, so it can't be where copies are looked for
+        sets = replace(prepare(data, spoilt, features, seed=seed), train=train, train_places=pool.train_places)
         columns[name] = measure(sets, asked, 20 if not nulls else 0, nulls).estimates
     keys = [key for key in dict.fromkeys(k for found in columns.values() for k in found)]
     rows = []
@@ -67,11 +71,20 @@ def _spoilt(pool: Any, n: int) -> Iterable[tuple[str, Tensor]]:
 def _cell(estimate: Estimate | None) -> dict[str, Any] | None:
     if estimate is None:
         return None
+    value = estimate.value if math.isfinite(estimate.value) else str(estimate.value)
     if estimate.p is not None:
-        return {"value": estimate.value, "excess": None, "p": estimate.p, "by": "p", "seen": estimate.p < SEEN_P}
-    excess = estimate.excess
-    if excess != excess:
-        low, high = estimate.interval
-        return None if estimate.null is None else {"value": estimate.value, "excess": 0.0, "p": None, "by": "excess",
-                                                   "seen": not low <= estimate.null.mean <= high}  # fmt: skip
-    return {"value": estimate.value, "excess": excess, "p": None, "by": "excess", "seen": abs(excess) > SEEN}
+        return {"value": value, "excess": None, "p": estimate.p, "by": "p", "seen": estimate.p < SEEN_P}
+    if estimate.null is None:
+        return None
+    excess = _excess(estimate, estimate.null)
+    if math.isfinite(excess):
+        return {"value": value, "excess": excess, "p": None, "by": "excess", "seen": abs(excess) > SEEN}
+    low, high = estimate.interval
+    return {"value": value, "excess": 0.0, "p": None, "by": "excess", "seen": not low <= estimate.null.mean <= high}
+
+
+def _excess(estimate: Estimate, null: Null) -> float:
+    """Of a size that has limits and no standard error, the excess of its logarithm: it errs by factors."""
+    if math.isnan(estimate.error) and null.sd > 0 and min(estimate.value, null.mean) > 0:
+        return math.log(estimate.value / null.mean) * null.mean / null.sd
+    return estimate.excess

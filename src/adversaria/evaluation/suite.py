@@ -103,6 +103,7 @@ def measure(sets: Sets, names: Iterable[str] | None = None, draws: int = 20,
             found |= metric.measure(sets)
         except UserError as error:
             undefined[name] = str(error)
+    numbers = {key: name for name, metric in chosen.items() for key in metric.gives}
     known = {} if nulls is None else nulls
     missing = [name for name, metric in chosen.items()
                if metric.null and any(key in found and found[key].null is None and key not in known
@@ -114,7 +115,13 @@ def measure(sets: Sets, names: Iterable[str] | None = None, draws: int = 20,
         for key in metric.gives:
             if key in found and (asked is None or key in asked or name in asked):
                 estimates[key] = _dressed(found[key], known.get(key), sets, metric)
+    undefined |= {key: _lacking(owner) for key, owner in numbers.items()
+                  if owner not in undefined and key not in estimates and key in (asked or ())}  # fmt: skip
     return Measured(estimates, undefined)
+
+
+def _lacking(owner: str) -> str:
+    return f"'{owner}' doesn't give it for these sets: too few examples, or a model without it"
 
 
 def _nulls(sets: Sets, names: list[str], draws: int) -> dict[str, Null]:

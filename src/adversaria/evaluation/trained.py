@@ -25,6 +25,8 @@ from adversaria.nn.backbones import decoder
 
 VERSION = 2
 """Raised when networks or training change, so that what is cached is trained anew."""
+FACTS = {"quality", "centre", "scale", "hash", "faults"}
+"""Kept beside the weights."""
 STEPS = 800
 BATCH = 128
 
@@ -72,11 +74,11 @@ def trained(data: Dataset, cache: Path | None = None) -> Features:
     d = width_for(data)
     place = _place(data, d, cache)
     found = _read(place)
-    network = Network(spec, d)
-    if found is None:
-        with seeded(0):
-            network = Network(spec, d)
+    with seeded(0):  # weights are drawn even where those of the cache replace them
+        network = Network(spec, d)
+        if found is None:
             _fit(network, data)
+    if found is None:
         network.eval()
         facts: dict[str, Any] = {"quality": _quality(network, data)} | _standard(network, data)
         content = save(network.state_dict())
@@ -170,8 +172,8 @@ def _read(place: Path) -> tuple[bytes, dict[str, Any]] | None:
         content, facts = place.read_bytes(), json.loads(place.with_suffix(".json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    whole = hashlib.sha256(content).hexdigest()[:12] == facts.get("hash")
-    return (content, facts) if whole else None
+    whole = isinstance(facts, dict) and facts.keys() >= FACTS
+    return (content, facts) if whole and hashlib.sha256(content).hexdigest()[:12] == facts["hash"] else None
 
 
 def _write(place: Path, content: bytes, facts: dict[str, Any]) -> None:

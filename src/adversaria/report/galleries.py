@@ -20,7 +20,7 @@ TITLES = {
     "over-represented": ("over-represented", "Samples of what comes too often: is it one picture again and again?"),
     "precision-recall": (
         "precision and recall",
-        "Which samples lie where there are no data, and which data lie where there are no samples?",
+        "Does the curve come as near to the corner as that between two real sets?",
     ),
     "neighbours": ("nearest neighbours", "Is a sample in the first column a copy of a picture in its row?"),
     "reconstructions": ("reconstructions", "What is lost: sharpness, or what is shown?"),

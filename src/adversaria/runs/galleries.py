@@ -11,6 +11,7 @@ from torch import Tensor
 from adversaria.evaluation.controls import gather
 from adversaria.runs.folder import RunFolder
 from adversaria.runs.sheets import sheet
+from adversaria.runs.tradeoff import tradeoff
 
 if TYPE_CHECKING:
     from adversaria.evaluation.sets import Sets
@@ -22,10 +23,13 @@ BINS, EACH = 8, 8
 
 
 def make(folder: RunFolder, sets: Sets, measured: dict[str, Estimate]) -> dict[str, str]:
-    """Writes exhibits/NAME.png for what the estimates found; returns captions by name. Images only."""
-    if sets.data.spec.kind != "image":
-        return {}
+    """Writes exhibits/NAME.png for what the estimates found; returns captions by name."""
     captions: dict[str, str] = {}
+    if "precision" in measured:
+        content, captions["precision-recall"] = tradeoff(sets)
+        folder.write("exhibits/precision-recall.png", content)
+    if sets.data.spec.kind != "image":
+        return captions
 
     def keep(name: str, caption: str, x: Tensor, columns: int) -> None:
         folder.write(f"exhibits/{name}.png", sheet(sets.data.spec, sets.data.spec.to_user(x), columns))
