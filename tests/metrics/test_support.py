@@ -6,7 +6,14 @@ import torch
 
 from adversaria.errors import UserError
 from adversaria.metrics.neighbours import Passes
-from adversaria.metrics.support import birthday, closest, collision_probability, even_draws, support_curve
+from adversaria.metrics.support import (
+    birthday,
+    closest,
+    collision_probability,
+    confirmed_support,
+    even_draws,
+    support_curve,
+)
 
 
 @pytest.mark.parametrize(("s", "p"), [(22, 0.475695), (23, 0.507297), (50, 0.970374)])
@@ -112,3 +119,22 @@ def test_bad_input_is_refused():
         birthday(generated=torch.randn(10, 2), real=torch.randn(10, 2), quantile=2)
     with pytest.raises(UserError, match="generated has 1 rows"):
         birthday(generated=torch.randn(1, 2), threshold=1)
+
+
+def test_what_a_person_confirms_gives_the_pairs_over_the_duplicates():
+    found = confirmed_support(duplicates=3, samples=400)
+    assert found.value == pytest.approx(400 * 399 / 2 / 3)
+    low, high = found.limits
+    assert (low, high) == pytest.approx(
+        (79_800 / 8.767273, 79_800 / 0.618672), rel=1e-5
+    )  # Garwood: 3 has 0.619 to 8.77
+    none = confirmed_support(duplicates=0, samples=400)
+    assert none.value == math.inf and none.limits[0] == pytest.approx(79_800 / 2.995732, rel=1e-5)
+    assert confirmed_support(duplicates=20, samples=400).limits[0] == 0.0  # all confirmed: there may be more
+    for bad in (
+        {"duplicates": 21, "samples": 400},
+        {"duplicates": -1, "samples": 400},
+        {"duplicates": 0, "samples": 1},
+    ):
+        with pytest.raises(UserError, match="duplicates among"):
+            confirmed_support(**bad)

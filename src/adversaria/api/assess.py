@@ -16,6 +16,7 @@ from adversaria.evaluation.annealed import annealed
 from adversaria.evaluation.choice import features_for
 from adversaria.evaluation.sets import Sets
 from adversaria.evaluation.suite import Measured, measure, wanted
+from adversaria.metrics.support import confirmed_support
 from adversaria.runs import checkpoints, diagnosis, evaluation, galleries
 from adversaria.runs.training import storing
 
@@ -33,6 +34,25 @@ def evaluate(run: Run, n: int | None, metrics: Iterable[str] | None, features: s
     if anneal:
         found = replace(found, estimates={**found.estimates, **annealed(sets, anneal, sigma, temperatures)})
     return _evaluated(run, sets, found)
+
+
+def confirm(run: Run, duplicates: int) -> dict[str, Any]:
+    """Adds to evaluation.json what a person saw in the gallery of birthday pairs, and returns it.
+
+    Raises:
+        UserError: where there is no such gallery yet.
+    """
+    told = run.folder.read_json("evaluation.json")
+    if not isinstance(told, dict) or "birthday-pairs" not in told.get("pictures", {}):
+        raise UserError(
+            f"{run.path} has no gallery of birthday pairs; 'adversaria evaluate {run.path}' makes one of images"
+        )
+    found = confirmed_support(duplicates=duplicates, samples=told["n"], shown=galleries.PAIRS)
+    estimate = {"metric": "birthday-confirmed"} | evaluation.plain(found.to_dict())
+    told["estimates"] = [e for e in told["estimates"] if e["metric"] != "birthday-confirmed"] + [estimate]
+    with storing(run.path):
+        evaluation.keep(run.folder, "evaluation.json", told)
+    return told
 
 
 def diagnose(run: Run, n: int | None, features: str | None, seed: int) -> list[Verdict]:

@@ -177,6 +177,10 @@ class Run:
         """
         return assess.diagnose(self, n, features, seed)
 
+    def confirm(self, duplicates: int) -> dict[str, Any]:
+        """Notes how many pairs in the gallery of birthday pairs a person took for the same picture; the evaluation."""
+        return assess.confirm(self, duplicates)
+
     def dynamics(self, *, seed: int = 0) -> dict[str, str]:
         """Sentences on the game at the newest checkpoint: leading eigenvalues of its vector field's Jacobian, rotation,
         the path between the last two checkpoints, the duality gap. Minutes for networks of a million parameters."""

@@ -25,7 +25,7 @@ from adversaria.metrics.paired import sign_flip
 from adversaria.metrics.parzen import parzen_log_likelihood
 from adversaria.metrics.path_length import path_length
 from adversaria.metrics.spectrum import high_frequency_ratio
-from adversaria.metrics.support import birthday, support_curve
+from adversaria.metrics.support import birthday, confirmed_support, support_curve
 from adversaria.metrics.surgery import active_units, codebook_use, elbo_surgery
 from adversaria.metrics.two_sample import energy_test, holm, mmd_test
 from adversaria.metrics.vendi import vendi_score
@@ -34,11 +34,11 @@ from adversaria.metrics.wasserstein import sliced_wasserstein, wasserstein, wass
 __all__ = [
     "Annealing", "Estimate", "Null", "Passes", "active_units", "annealed_importance", "annealed_likelihood",
     "authenticity", "bdmc_gap", "bins_test", "birthday", "class_coverage", "classifier_score", "classifier_test",
-    "closest_pairs", "codebook_use", "comparable", "compare_likelihoods", "copying_power", "coverage", "data_copying",
-    "density", "difference", "elbo_surgery", "energy_test", "fit_bins", "frechet_distance", "gaussian_observation",
-    "high_frequency_ratio", "holm", "importance_weighted", "kernel_distance", "manifold", "mean", "mmd_test",
-    "mode_coverage", "moments", "nearest_neighbour_test", "negative_log_likelihood", "neighbour_ratio",
-    "parzen_log_likelihood", "path_length", "precision", "precision_recall_curve", "raw_frechet", "recall",
-    "reverse_annealing", "sign_flip", "sliced_wasserstein", "support_curve", "tune_sigma", "vendi_score",
-    "wasserstein", "wasserstein_1d",
+    "closest_pairs", "codebook_use", "comparable", "compare_likelihoods", "confirmed_support", "copying_power",
+    "coverage", "data_copying", "density", "difference", "elbo_surgery", "energy_test", "fit_bins",
+    "frechet_distance", "gaussian_observation", "high_frequency_ratio", "holm", "importance_weighted",
+    "kernel_distance", "manifold", "mean", "mmd_test", "mode_coverage", "moments", "nearest_neighbour_test",
+    "negative_log_likelihood", "neighbour_ratio", "parzen_log_likelihood", "path_length", "precision",
+    "precision_recall_curve", "raw_frechet", "recall", "reverse_annealing", "sign_flip", "sliced_wasserstein",
+    "support_curve", "tune_sigma", "vendi_score", "wasserstein", "wasserstein_1d",
 ]  # fmt: skip

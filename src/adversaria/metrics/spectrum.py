@@ -47,10 +47,11 @@ def high_frequency_ratio(*, real: Float[Tensor, "n c h w"], generated: Float[Ten
             f"images have shapes {tuple(real.shape)} and {tuple(generated.shape)}; expected two of each and equal sizes"
         )
     p, q = high_octave(real), high_octave(generated)
-    if not p.mean() > 0:
+    if not p.mean() > 1e-24 * real.double().square().max():  # what rounding leaves of a constant's
         raise UserError("real images have no power at high frequencies (are they constant?); no ratio to it")
     ratio = float(q.mean() / p.mean())
-    relative = float((q.var() / len(q) / q.mean().clamp_min(1e-300) ** 2 + p.var() / len(p) / p.mean() ** 2).sqrt())
+    of_generated = q.var() / len(q) / q.mean() ** 2 if q.mean() > 0 else 0.0  # all constant: no power, surely
+    relative = float((of_generated + p.var() / len(p) / p.mean() ** 2).sqrt())
     facts = {"n_real": len(p), "n_generated": len(q), "shape": "x".join(map(str, real.shape[1:]))}
     spread = math.exp(min(Z95 * relative, 50.0))
     return Estimate(

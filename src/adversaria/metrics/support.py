@@ -73,6 +73,43 @@ def birthday(
                     bias="consistent for 1 / sum p^2", null=null, details=details)  # fmt: skip
 
 
+def confirmed_support(*, duplicates: int, samples: int, shown: int = 20) -> Estimate:
+    """Effective support from pairs that a person, looking at the closest ones, took for the same picture twice.
+
+        N = s (s - 1) / (2 C),   C of the shown pairs confirmed
+
+    The interval is Garwood's for a Poisson count. Where all pairs shown are confirmed there may be more, and N is an
+    upper bound.
+
+    >>> round(confirmed_support(duplicates=1, samples=400).value)
+    79800
+
+    Arora and Zhang (2017), arXiv 1706.08224, Section 3.
+
+    Args:
+        duplicates: C.
+        samples: s, of which the closest pairs were shown.
+        shown: pairs.
+
+    Raises:
+        UserError: for more duplicates than pairs, or fewer than two samples.
+    """
+    if not 0 <= duplicates <= shown or samples < 2:
+        raise UserError(
+            f"{duplicates} duplicates among {shown} pairs of {samples} samples; 0 to {shown}, and 2 or more"
+        )
+    pairs = samples * (samples - 1) / 2
+    if duplicates == 0:
+        value, limits = math.inf, (pairs / -math.log(0.05), math.inf)
+    else:
+        low, high = (float(stats.gamma.ppf(q, a)) for q, a in ((0.025, duplicates), (0.975, duplicates + 1)))
+        value, limits = pairs / duplicates, (0.0 if duplicates == shown else pairs / high, pairs / low)
+    note = "an upper bound: all pairs shown were confirmed" if duplicates == shown else "as a person judged"
+    return Estimate("effective support, confirmed by eye", value, math.nan, samples, "examples",
+                    {"shown": shown, "n_generated": samples}, False, limits, bias=note,
+                    details={"colliding": duplicates, "pairs": pairs})  # fmt: skip
+
+
 def support_curve(
     *, generated: Float[Tensor, "s d"], thresholds: Sequence[float]
 ) -> list[tuple[float, float, float, float]]:  # fmt: skip

@@ -15,11 +15,11 @@ MOST = 40
 FAMILIES: dict[str, tuple[str, ...]] = {
     "distances": ("frechet", "kernel", "sliced", "wasserstein"),
     "manifold": ("precision", "recall", "density", "coverage", "vendi"),
-    "tests": ("classifier-test", "c2st", "mmd", "energy", "nearest-neighbour", "bins", "ndb"),
+    "tests": ("classifier-test", "mmd", "energy", "nearest-neighbour", "bins"),
     "samples": ("classifier-score", "detail", "path-length"),
-    "likelihoods": ("likelihood", "nll", "bound", "annealed", "importance"),
-    "copies & support": ("birthday", "copying", "copies", "near-copies", "authenticity", "train-against-test"),
-    "modes": ("modes", "high-quality", "classes"),
+    "likelihoods": ("likelihood", "annealed", "annealing"),
+    "copies & support": ("birthday", "copying", "near-copies", "authenticity", "train-against-test"),
+    "modes": ("modes", "high-quality", "classes", "stack"),
     "latents & codes": ("active-units", "mutual-information", "marginal-kl", "rate", "distortion", "code-perplexity",
                         "unused-codes"),
 }  # fmt: skip

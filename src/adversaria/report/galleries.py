@@ -15,7 +15,10 @@ TITLES = {
         "samples closest to the training set",
         "Is a sample the same picture as the training example beside it, and not only alike?",
     ),
-    "birthday-pairs": ("birthday pairs", "Do you see the same picture twice?"),
+    "birthday-pairs": (
+        "birthday pairs",
+        "Do you see the same picture twice? Count the pairs and note them: adversaria evaluate RUN --duplicates COUNT",
+    ),
     "missing-modes": ("missing modes", "Kinds of data that samples lack: does any sample look like one of these?"),
     "over-represented": ("over-represented", "Samples of what comes too often: is it one picture again and again?"),
     "precision-recall": (
