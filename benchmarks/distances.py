@@ -24,7 +24,7 @@ from torchmetrics.image.kid import poly_mmd
 
 from adversaria.metrics.frechet import frechet_distance, moments, raw_frechet
 from adversaria.metrics.kernel import kernel_distance
-from adversaria.metrics.wasserstein import sliced_wasserstein
+from adversaria.metrics.transport import sliced_wasserstein
 
 Sets = tuple[torch.Tensor, torch.Tensor]
 

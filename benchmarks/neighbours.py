@@ -20,7 +20,7 @@ from pathlib import Path
 
 
 def ours(names: str):
-    from adversaria.metrics import copying, manifold, nearest_test
+    from adversaria.metrics import balls, copying, nearest_test
     from adversaria.metrics.neighbours import Passes
 
     def run(x, y, held):
@@ -29,9 +29,9 @@ def ours(names: str):
             made = copying.neighbour_ratio(train=x, test=held, generated=y, passes=passes)
             said["ratios"] = made.value
         if "manifold" in names:
-            said |= {k: e.value for k, e in manifold.manifold(real=x, generated=y, k=5, passes=passes).items()}
+            said |= {k: e.value for k, e in balls.manifold(real=x, generated=y, k=5, passes=passes).items()}
         if "standard" in names:  # precision and recall at 3, density and coverage at 5
-            said |= {k: e.value for k, e in manifold.manifold(real=x, generated=y, passes=passes).items()}
+            said |= {k: e.value for k, e in balls.manifold(real=x, generated=y, passes=passes).items()}
         if "1-nn" in names:
             said["1-nn"] = nearest_test.nearest_neighbour_test(real=x, generated=y, passes=passes).value
         if "copying" in names:

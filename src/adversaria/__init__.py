@@ -13,6 +13,7 @@ from adversaria._version import __version__
 
 if TYPE_CHECKING:
     from adversaria.api import Run as Run
+    from adversaria.api import compare as compare
     from adversaria.api import load_run as load_run
     from adversaria.api import recipe as recipe
     from adversaria.api import train as train
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from adversaria.game import play as play
 
 _HOMES = {
-    "recipe": "api", "train": "api", "load_run": "api", "Run": "api", "load": "data", "DataSpec": "data",
+    "recipe": "api", "train": "api", "load_run": "api", "Run": "api", "compare": "api", "load": "data", "DataSpec": "data",
     "Game": "game", "Player": "game", "Stage": "game", "play": "game",
 }  # fmt: skip
 

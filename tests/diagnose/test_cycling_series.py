@@ -6,7 +6,7 @@ import torch
 from diagnose_helpers import bilinear
 from scipy.signal import lfilter
 
-from adversaria.diagnose.cycling import cycling, mode_cycling
+from adversaria.diagnose.periods import cycling, mode_cycling
 from adversaria.errors import UserError
 from adversaria.game import play
 

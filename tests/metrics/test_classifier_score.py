@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from adversaria.errors import UserError
-from adversaria.metrics.classifier_score import classifier_score
+from adversaria.metrics.class_score import classifier_score
 
 pytestmark = pytest.mark.usefixtures("float64")
 

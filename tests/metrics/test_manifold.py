@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from adversaria.errors import UserError
-from adversaria.metrics.manifold import (
+from adversaria.metrics.balls import (
     coverage,
     density,
     expected_coverage,

@@ -8,7 +8,7 @@ from torch import nn
 from torch.autograd.function import once_differentiable
 
 from adversaria.errors import UserError
-from adversaria.metrics.path_length import path_length, spherical
+from adversaria.metrics.paths import path_length, spherical
 
 pytestmark = pytest.mark.usefixtures("float64")
 

@@ -97,7 +97,8 @@ def test_same_numbers_in_single_precision():
 @pytest.mark.parametrize(
     ("real", "generated", "named"),
     [
-        (torch.ones(5, 1, 8, 8), white(5, 1, 8, 8), "constant"),
+        (torch.zeros(5, 1, 8, 8), white(5, 1, 8, 8), "constant"),
+        (torch.full((5, 1, 9, 7), 0.1), white(5, 1, 9, 7), "constant"),
         (white(5, 1, 3, 8), white(5, 1, 3, 8), "4 pixels"),
         (white(5, 64), white(5, 64), "expected"),
         (white(5, 1, 8, 8), white(5, 1, 8, 9), "equal sizes"),

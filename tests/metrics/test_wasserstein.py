@@ -9,7 +9,7 @@ from scipy import stats
 
 from adversaria.errors import UserError
 from adversaria.metrics import difference
-from adversaria.metrics.wasserstein import sliced_wasserstein, wasserstein, wasserstein_1d
+from adversaria.metrics.transport import sliced_wasserstein, wasserstein, wasserstein_1d
 
 pytestmark = pytest.mark.usefixtures("float64")
 
@@ -48,7 +48,7 @@ def test_agrees_with_pot():
     cost = ot.dist(a.numpy(), b.numpy(), metric="euclidean")
     exact = float(ot.emd2([], [], cost))
     assert wasserstein(real=a, generated=b, repeats=1).value == pytest.approx(exact, rel=1e-6)
-    from adversaria.metrics.wasserstein import _directions
+    from adversaria.metrics.transport import _directions
 
     u = _directions(3, 50, 0).numpy()
     for p in (1, 2):

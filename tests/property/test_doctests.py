@@ -10,7 +10,7 @@ import pytest
 
 import adversaria
 
-PACKAGES = ("ops", "distributions", "nn", "objectives", "game")
+PACKAGES = ("ops", "distributions", "nn", "objectives", "game", "metrics", "evaluation", "diagnose", "api")
 ROOT = Path(adversaria.__file__).parent
 MODULES = ["adversaria.errors"] + [
     f"adversaria.{package}.{found.name}"

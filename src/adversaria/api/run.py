@@ -7,15 +7,13 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from adversaria.api import assess
 from adversaria.data import Dataset, load
-from adversaria.diagnose.verdict import Verdict
 from adversaria.errors import UserError, at_least
 from adversaria.game import Game, Recipe
 from adversaria.game.state import restore_game
@@ -23,6 +21,9 @@ from adversaria.runs import checkpoints, exhibits
 from adversaria.runs.folder import RunFolder
 from adversaria.runs.sampling import given_for
 from adversaria.runs.training import Step, Training, storing
+
+if TYPE_CHECKING:
+    from adversaria.diagnose.verdict import Verdict
 
 
 class Run:
@@ -167,6 +168,8 @@ class Run:
         Raises:
             UserError: where something asked for can't be had, or the samples aren't finite.
         """
+        from adversaria.api import assess
+
         return assess.evaluate(self, n, metrics, features, against, seed, anneal, sigma, temperatures)
 
     def diagnose(self, n: int | None = None, *, features: str | None = None, seed: int = 0) -> list[Verdict]:
@@ -175,15 +178,21 @@ class Run:
         Raises:
             UserError: as `evaluate`.
         """
+        from adversaria.api import assess
+
         return assess.diagnose(self, n, features, seed)
 
     def confirm(self, duplicates: int) -> dict[str, Any]:
         """Notes how many pairs in the gallery of birthday pairs a person took for the same picture; the evaluation."""
+        from adversaria.api import assess
+
         return assess.confirm(self, duplicates)
 
     def dynamics(self, *, seed: int = 0) -> dict[str, str]:
         """Sentences on the game at the newest checkpoint: leading eigenvalues of its vector field's Jacobian, rotation,
         the path between the last two checkpoints, the duality gap. Minutes for networks of a million parameters."""
+        from adversaria.api import assess
+
         return assess.dynamics(self, seed)
 
     def use_its_threads(self) -> None:

@@ -43,6 +43,8 @@ class Evaluate:
     """For a decoder without a likelihood: the normal observation's standard deviation; tuned on validation without."""
     temperatures: int = 500
     """Of annealing: more are slower and tighter."""
+    duplicates: int | None = None
+    """How many pairs in the report's gallery of birthday pairs you took for the same picture: noted beside the rest."""
     controls: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Spoil real data in known ways and say which metric sees which."""
     json: str | None = None
@@ -79,6 +81,8 @@ def run(arguments: list[str]) -> int:
 def _run(options: Any, metrics: list[str] | None) -> dict[str, Any]:
     from adversaria.api import load_run
 
+    if options.duplicates is not None:
+        return load_run(options.what, options.recipe).confirm(options.duplicates)
     return load_run(options.what, options.recipe).evaluate(
         options.n, metrics=metrics, features=options.features, against=options.against, seed=options.seed,
         anneal=options.anneal, sigma=options.sigma, temperatures=options.temperatures,

@@ -52,8 +52,8 @@ def drop(pool: Pool, n: int, share: float) -> Tensor:
 
 def copy(pool: Pool, n: int, share: float) -> Tensor:
     """A share replaced by training examples."""
-    x, k = pool.take(n).clone(), round(share * n)
-    chosen = generator(1).permutation(len(pool.train))[:k]
+    x = pool.take(n).clone()
+    chosen = generator(1).permutation(len(pool.train))[: round(share * len(x))]
     x[: len(chosen)] = pool.train[torch.from_numpy(chosen)]
     return x
 
@@ -79,7 +79,8 @@ def noise(pool: Pool, n: int, sds: float) -> Tensor:
 
 def duplicate(pool: Pool, n: int, share: float) -> Tensor:
     """A share replaced by other examples of the set."""
-    x, k = pool.take(n).clone(), min(round(share * n), n // 2)
+    x = pool.take(n).clone()
+    k = min(round(share * len(x)), len(x) // 2)
     x[:k] = x[k : 2 * k]
     return x
 

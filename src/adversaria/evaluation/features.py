@@ -21,6 +21,8 @@ from adversaria.data import Dataset, DataSpec
 from adversaria.errors import UserError
 from adversaria.game.game import seeded
 
+ONE_HOT, PROJECTED = 1024, 256
+"""Numbers in one-hot tokens up to which they are features themselves, and directions they are projected on beyond."""
 FITTED = 20_000
 """Training examples that features are fitted to, at most."""
 
@@ -71,11 +73,21 @@ def width_for(data: Dataset) -> int:
 def pixels(spec: DataSpec) -> Features:
     """The numbers of an example themselves; tokens one-hot."""
     if spec.kind == "sequence":
-        d = spec.size * spec.categories
-        state = _hash(b"one-hot", spec)
-        return Features("one-hot tokens", state, d, lambda x: F.one_hot(x, spec.categories).flatten(1))
+        return _tokens(spec)
     name = {"image": "pixels", "points": "points", "binary": "bits"}[spec.kind]
     return Features(name, _hash(b"pixels", spec), spec.size, lambda x: x.flatten(1))
+
+
+def _tokens(spec: DataSpec) -> Features:
+    d = spec.size * spec.categories
+    if d <= ONE_HOT:
+        state = _hash(b"one-hot", spec)
+        return Features("one-hot tokens", state, d, lambda x: F.one_hot(x, spec.categories).flatten(1))
+    generator = torch.Generator().manual_seed(0)
+    table = torch.randn(spec.categories, PROJECTED, generator=generator) / PROJECTED**0.5
+    signs = 2.0 * torch.randint(2, (spec.size, PROJECTED), generator=generator) - 1
+    return Features("projected tokens", _hash(b"projected", spec), PROJECTED, lambda x: (table[x] * signs).sum(1),
+                    note=f"{d:,} one-hot numbers on {PROJECTED} random directions")  # fmt: skip
 
 
 def pca(data: Dataset, d: int | None = None) -> Features:
@@ -153,4 +165,4 @@ def _training(data: Dataset, most: int = FITTED) -> Tensor:
 
 
 def _hash(what: bytes, spec: DataSpec) -> str:
-    return hashlib.sha256(what + repr((spec.kind, spec.shape)).encode()).hexdigest()[:12]
+    return hashlib.sha256(what + repr((spec.kind, spec.shape, spec.categories)).encode()).hexdigest()[:12]

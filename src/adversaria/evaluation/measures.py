@@ -14,9 +14,10 @@ from adversaria.data import made
 from adversaria.data.stacked import Stacks, base_of
 from adversaria.errors import UserError
 from adversaria.evaluation.stacks import StackClassifier, stack_classifier, stack_coverage
+from adversaria.metrics.balls import manifold as precision_and_the_like
 from adversaria.metrics.bins import bins_test
 from adversaria.metrics.c2st import classifier_test
-from adversaria.metrics.classifier_score import classifier_score
+from adversaria.metrics.class_score import classifier_score
 from adversaria.metrics.copying import (
     Matches,
     authenticity,
@@ -30,17 +31,16 @@ from adversaria.metrics.frechet import frechet_distance
 from adversaria.metrics.kernel import kernel_distance
 from adversaria.metrics.kinds import OF_SPEC
 from adversaria.metrics.likelihood import negative_log_likelihood
-from adversaria.metrics.manifold import manifold as precision_and_the_like
 from adversaria.metrics.modes import class_coverage, mode_coverage
 from adversaria.metrics.nearest_test import nearest_neighbour_test
-from adversaria.metrics.path_length import path_length
+from adversaria.metrics.paths import path_length
 from adversaria.metrics.spectrum import high_frequency_ratio
 from adversaria.metrics.support import birthday as birthday_pairs
 from adversaria.metrics.support import closest
 from adversaria.metrics.surgery import codebook_use, game_surgery
+from adversaria.metrics.transport import sliced_wasserstein, wasserstein
 from adversaria.metrics.two_sample import energy_test, mmd_test
 from adversaria.metrics.vendi import vendi_score
-from adversaria.metrics.wasserstein import sliced_wasserstein, wasserstein
 
 if TYPE_CHECKING:
     from adversaria.evaluation.sets import Sets

@@ -40,7 +40,8 @@ def sensitivity(data: Dataset, features: Features, metrics: Iterable[str] | None
     chosen = generator(seed, 11).permutation(places)[:n]
     pool = pool_of(data, chosen)
     train = features(pool.train)
-    n = min(n, *(len(spoilt) for _, spoilt in _spoilt(pool, n)))  # a null is for one size
+    n = min(n, len(pool.x))
+    n = min(len(spoilt) for _, spoilt in _spoilt(pool, n))  # a null is for one size
     nulls: dict[str, Null] = {}
     columns: dict[str, dict[str, Estimate]] = {}
     for name, spoilt in _spoilt(pool, n):

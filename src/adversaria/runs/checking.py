@@ -24,19 +24,24 @@ SHARE = 0.1
 """Part of the training time that checks may take; the last one is always made."""
 
 
+FIRST = 1.0
+"""Seconds that the first check is taken to cost; those after it, what the one before did."""
+
+
 class Checker:
     """Measures a model against the validation split in principal components, and says what it finds."""
 
     def __init__(self, folder: RunFolder, data: Dataset) -> None:
         self.folder, self.data = folder, data
         self.n = min(SAMPLES, data.size("valid"))
-        self.started, self.spent = time.monotonic(), 0.0
+        self.started, self.spent, self.cost = time.monotonic(), 0.0, FIRST
         self._base: Sets | None = None
         self._nulls: dict[str, Null] = {}
 
     def due(self, last: bool) -> bool:
         """Whether there is something to measure, and time for it."""
-        return self.n >= 20 and (last or self.spent <= SHARE * (time.monotonic() - self.started))
+        affordable = self.spent + self.cost <= SHARE * (time.monotonic() - self.started)
+        return self.n >= 20 and (last or affordable)
 
     def check(self, game: Game, round: int) -> list[dict[str, Any]]:
         """Records for the log: scores and verdicts."""
@@ -48,7 +53,8 @@ class Checker:
             scores = []
             told = (Evidence("samples", str(error), "for"),)
             said = [Verdict("divergence", "fail", str(error), told, "a lower learning rate, or an earlier checkpoint")]
-        self.spent += time.monotonic() - begun
+        self.cost = time.monotonic() - begun
+        self.spent += self.cost
         return scores + [
             {"kind": "verdict", "round": round, "name": v.name, "state": v.state, "sentence": v.sentence} for v in said
         ]

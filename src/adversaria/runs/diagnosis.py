@@ -10,7 +10,7 @@ import numpy as np
 
 from adversaria.data import Dataset
 from adversaria.diagnose.critics import gradient_probe, held_out_gap
-from adversaria.diagnose.cycling import cycling
+from adversaria.diagnose.periods import cycling
 from adversaria.diagnose.verdict import Verdict
 from adversaria.diagnose.whole import verdicts
 from adversaria.errors import UserError

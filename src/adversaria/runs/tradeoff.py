@@ -4,7 +4,7 @@ import io
 from typing import Any
 
 from adversaria.evaluation.sets import Sets
-from adversaria.metrics.manifold import precision_recall_curve
+from adversaria.metrics.balls import precision_recall_curve
 
 
 def tradeoff(sets: Sets) -> tuple[bytes, str]:

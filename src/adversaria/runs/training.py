@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -17,12 +18,14 @@ from adversaria.errors import UserError, at_least
 from adversaria.game import Game, NonFiniteError, Recipe, Referee, Round, play
 from adversaria.game.state import capture, restore
 from adversaria.runs import checkpoints, exhibits
-from adversaria.runs.checking import Checker
 from adversaria.runs.folder import RunFolder
 from adversaria.runs.sampling import given_for, sheet_size
 from adversaria.runs.score import score
 from adversaria.runs.sheets import sheet
 from adversaria.runs.sinks import TensorBoard
+
+if TYPE_CHECKING:
+    from adversaria.runs.checking import Checker
 
 ROLLBACKS = 3
 LINES = 1000
@@ -63,7 +66,6 @@ class Training:
         self.log_every = max(1, rounds // LINES)
         self.round = 0
         self.latest_sheet: Path | None = None
-        self.checker = Checker(folder, data)
         self.sink = TensorBoard(folder.path) if tensorboard else None
         self._scored: tuple[int, float | None] = (-1, None)
 
@@ -124,9 +126,8 @@ class Training:
             self._log(self._line(referee, record))
         if self.round % self.every == 0 or last:
             self._score()
-        if (self.round % self.every == 0 or last) and self.checker.due(last):
-            for line in self.checker.check(self.game, self.round):
-                self._log(line)
+        if self.round % self.every == 0 or last:
+            self._check(last)
         if self.round % self.every == 0 or last or self.round in self.early:
             self._sheet()
         struck = any(referee.strikes.values())  # a roll-back should lead to a state from before the trouble
@@ -157,6 +158,18 @@ class Training:
         self._scored = (self.round, estimate.value if estimate else None)
         if estimate:
             self._log({"kind": "score", "round": self.round, **estimate.to_dict()})
+
+    @cached_property
+    def checker(self) -> Checker:
+        """What checks the model at checkpoints; imported late, since statistics take a second to load."""
+        from adversaria.runs.checking import Checker
+
+        return Checker(self.folder, self.data)
+
+    def _check(self, last: bool) -> None:
+        if self.checker.due(last):
+            for line in self.checker.check(self.game, self.round):
+                self._log(line)
 
     def _sheet(self) -> None:
         n, columns = sheet_size(self.game, self.data)
