@@ -8,7 +8,9 @@ import pytest
 import torch
 
 import adversaria as adv
+import adversaria.evaluation.sensitivity as table_of
 from adversaria.errors import UserError
+from adversaria.evaluation import controls
 from adversaria.evaluation.choice import features_for
 from adversaria.evaluation.controls import (
     CONTROLS,
@@ -24,6 +26,7 @@ from adversaria.evaluation.controls import (
 )
 from adversaria.evaluation.features import Features, pixels
 from adversaria.evaluation.sensitivity import _cell, sensitivity
+from adversaria.evaluation.sets import prepare
 from adversaria.metrics.estimate import Estimate, Null
 from adversaria.metrics.spectrum import high_frequency_ratio
 
@@ -56,7 +59,8 @@ def test_pool_holds_real_examples_outside_of_the_reference(digits, pool):
 
 
 def test_pool_knows_its_classes(digits, pool):
-    labelled = dict(zip((r.numpy().tobytes() for r in gather(digits, np.arange(len(digits)))), digits.labels, strict=True))
+    everything = gather(digits, np.arange(len(digits)))
+    labelled = dict(zip((r.numpy().tobytes() for r in everything), digits.labels, strict=True))
     assert [labelled[r.numpy().tobytes()] for r in pool.x] == pool.classes.tolist()
 
 
@@ -115,7 +119,7 @@ def test_blur_takes_high_frequencies_and_more_of_it_more(pool):
 
 @pytest.mark.parametrize("sds", [0.05, 0.3])
 def test_noise_has_its_level(sds):
-    x = torch.randn(4000, 2)
+    x = 3 * torch.randn(4000, 2)
     made = Pool(x, np.zeros(4000), x, np.zeros(0), False)
     added = noise(made, 4000, sds) - x
     assert added.std() == pytest.approx(sds * float(x.std()), rel=0.05)
@@ -141,6 +145,18 @@ def test_pixels_rank_the_controls_and_blind_features_do_not(digits):
     blind = Features("noise", "ab", 3, lambda x: torch.randn(len(x), 3, generator=torch.Generator().manual_seed(0)))
     found = faults(blind, digits)
     assert [f.split()[0] for f in found] == ["drop", "blur", "noise"] and "unspoilt" in found[0]
+
+
+@pytest.mark.parametrize(
+    ("values", "spoilt"),
+    [([1, 2, 3], False), ([1, 1, 3], False), ([2, 1, 3], True), ([1, 3, 2], True), ([0.1, 0.2, 0.29], True),
+     ([0.1, 0.2, 0.31], False)],
+)  # fmt: skip
+def test_features_rank_where_distances_grow_and_the_last_is_beyond_the_error(digits, monkeypatch, values, spoilt):
+    told = iter([(0.0, 0.1), *((v, 0.1) for v in [*values, 1, 2, 3, 1, 2, 3])])  # unspoilt, drop, blur, noise
+    monkeypatch.setattr(controls, "frechet_distance", lambda **_: number(*next(told)))
+    found = faults(pixels(digits.spec), digits)
+    assert [f.split()[0] for f in found] == ["drop"] * spoilt
 
 
 def test_points_are_not_blurred():
@@ -209,10 +225,7 @@ def test_the_table_is_whole_and_plain(table):
 def test_all_columns_are_of_one_size(digits, monkeypatch):
     """Nulls are of one size: where a control leaves fewer, all are fewer."""
     sizes = []
-    import adversaria.evaluation.sensitivity as module
-
-    real = module.prepare
-    monkeypatch.setattr(module, "prepare", lambda data, x, *args, **kw: sizes.append(len(x)) or real(data, x, *args, **kw))
+    monkeypatch.setattr(table_of, "prepare", lambda *a, **kw: sizes.append(len(a[1])) or prepare(*a, **kw))
     few = digits.splits | {"train": digits.splits["train"][:60], "test": digits.splits["test"]}
     small = replace(digits, splits={**few, "valid": digits.splits["valid"][:40]})
     sensitivity(small, pixels(small.spec), ["sliced"])

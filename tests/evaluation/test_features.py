@@ -120,7 +120,7 @@ def test_hash_changes_with_the_weights(file, tmp_path):
     weights.write_bytes(b"one")
     assert module(file(text), IMAGE).hash == first
     weights.unlink()
-    with pytest.raises(UserError, match="w.bin"):
+    with pytest.raises(UserError, match=r"w\.bin"):
         module(file(text), IMAGE)
 
 

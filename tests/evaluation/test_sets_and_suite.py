@@ -161,8 +161,9 @@ def test_every_number_has_one_owner():
 def test_what_does_not_apply_is_undefined_with_the_reason(sets):
     told = measure(sets, ["likelihood", "modes", "classes", "path-length", "stacks", "codes", "latents", "sliced"], 0)
     assert set(told.estimates) == {"sliced"}
-    for key, why in {"likelihood": "the model, not its samples", "modes": "no known modes", "codes": "the model",
-                     "classes": "--features trained", "path-length": "the model", "stacks": "no stacks"}.items():  # fmt: skip
+    expected = {"likelihood": "the model, not its samples", "modes": "no known modes", "codes": "the model",
+                "classes": "--features trained", "path-length": "the model", "stacks": "no stacks"}  # fmt: skip
+    for key, why in expected.items():
         assert why in told.undefined[key]
     assert set(told.undefined) == {"likelihood", "modes", "classes", "path-length", "stacks", "codes", "latents"}
 
@@ -235,9 +236,12 @@ def test_no_draws_are_no_nulls(sets):
 
 
 def test_tests_keep_the_null_they_bring(sets):
-    alone = METRICS["copies"].measure(sets)
-    found = measure(sets, ["copies"], 4).estimates
-    assert {key: e.null for key, e in found.items()} == {key: e.null for key, e in alone.items()}
+    alone = {**METRICS["copies"].measure(sets), **METRICS["manifold"].measure(sets)}
+    found = measure(sets, ["copies", "manifold"], 4).estimates
+    brought = [key for key, e in alone.items() if e.null is not None]
+    assert {"coverage", "authenticity", "copying"} <= set(brought) and "recall" not in brought
+    assert {key: found[key].null for key in brought} == {key: alone[key].null for key in brought}
+    assert found["recall"].null.draws == 4
 
 
 def test_known_nulls_are_used_again(sets, monkeypatch):

@@ -54,7 +54,8 @@ def test_classifier_knows_held_out_digits(digits, first):
     assert accuracy > 0.9 and features.logits(held.x).shape == (len(held.x), 10)
     assert features(held.x).shape == (len(held.x), features.d) and features.d == 32
     valid = digits.examples(digits.size("valid"), "valid")
-    assert features.accuracy == pytest.approx(float((features.logits(valid.x).argmax(1) == valid.labels).float().mean()))
+    found = (features.logits(valid.x).argmax(1) == valid.labels).float().mean()
+    assert features.accuracy == pytest.approx(float(found))
 
 
 def test_features_are_of_unit_scale(digits, first):

@@ -26,14 +26,13 @@ if TYPE_CHECKING:
 
 def evaluate(run: Run, n: int | None, metrics: Iterable[str] | None, features: str | None, against: str, seed: int,
              anneal: int, sigma: float | None, temperatures: int) -> dict[str, Any]:  # fmt: skip
-    """Measures, writes evaluation.json and its pictures, and returns what was written."""
+    """Measures, adds to evaluation.json and its pictures, and returns what was measured."""
     asked = None if metrics is None else list(metrics)
     wanted(asked or ())
     sets = _sets(run, n, features, against, seed)
+    slow = annealed(sets, anneal, sigma, temperatures) if anneal else {}  # first: it may be refused
     found = measure(sets, asked, evaluation.draws_for(len(sets.real)))
-    if anneal:
-        found = replace(found, estimates={**found.estimates, **annealed(sets, anneal, sigma, temperatures)})
-    return _evaluated(run, sets, found)
+    return _evaluated(run, sets, replace(found, estimates={**found.estimates, **slow}))
 
 
 def confirm(run: Run, duplicates: int) -> dict[str, Any]:
@@ -57,10 +56,14 @@ def confirm(run: Run, duplicates: int) -> dict[str, Any]:
 
 def diagnose(run: Run, n: int | None, features: str | None, seed: int) -> list[Verdict]:
     """Measures everything, writes evaluation.json and diagnosis.json, and returns the verdicts."""
-    sets = _sets(run, n, features, "test", seed)
-    measured = measure(sets, None, evaluation.draws_for(len(sets.real)))
-    _evaluated(run, sets, measured)
-    said = diagnosis.diagnose(run.folder, run.game, run.data, sets, measured.estimates, run.recipe.batch)
+    try:
+        sets = _sets(run, n, features, "test", seed)
+    except evaluation.DivergedError as error:
+        said = diagnosis.diverged(run.folder, str(error))
+    else:
+        measured = measure(sets, None, evaluation.draws_for(len(sets.real)))
+        _evaluated(run, sets, measured)
+        said = diagnosis.diagnose(run.folder, run.game, run.data, sets, measured.estimates, run.recipe.batch)
     with storing(run.path):
         evaluation.keep(run.folder, "diagnosis.json", diagnosis.account(said, run.round))
     return said
@@ -79,7 +82,7 @@ def dynamics(run: Run, seed: int) -> dict[str, str]:
         try:
             told[name] = str(look())
         except UserError as error:
-            told[name] = f"not applicable: {error}"
+            told[name] = f"not applicable: {str(error).removeprefix('not applicable: ')}"
 
     attempt("eigenvalues", lambda: jacobian_eigenvalues(game, batches.at(0), seed=seed))
     attempt("rotation", lambda: rotation_index(game, [batches.at(i) for i in range(3)], seed=seed))
@@ -108,6 +111,6 @@ def _evaluated(run: Run, sets: Sets, measured: Measured) -> dict[str, Any]:
     told = evaluation.account(sets, measured, run.round) | {"run": str(run.path)}
     with storing(run.path):
         told["pictures"] = galleries.make(run.folder, sets, measured.estimates)
-        told = evaluation.joined(run.folder.read_json("evaluation.json"), told)
-        evaluation.keep(run.folder, "evaluation.json", told)
+        whole = evaluation.joined(run.folder.read_json("evaluation.json"), told)
+        evaluation.keep(run.folder, "evaluation.json", whole)
     return told

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from itertools import combinations
+from itertools import combinations, pairwise
+from statistics import stdev
 from typing import Any
 
 from adversaria.api.run import Run
@@ -81,7 +82,7 @@ def compare(
         seed: of samples and subsets.
 
     Raises:
-        UserError: for fewer than two, or runs whose data differ.
+        UserError: for fewer than two, one given twice, runs whose data differ, or one that diverged.
     """
     asked = [name for name in METRICS if name not in SKIPPED] if metrics is None else list(metrics)
     wanted(asked)
@@ -92,7 +93,10 @@ def compare(
     for group in groups:
         for run in group.runs:
             run.use_its_threads()
-            sets = evaluation.sets_of(run.game, data, chosen, n=n, against=against, seed=seed)
+            try:
+                sets = evaluation.sets_of(run.game, data, chosen, n=n, against=against, seed=seed)
+            except evaluation.DivergedError as error:
+                raise UserError(f"{run.path}: {error}; or leave it out") from None
             group.measured.append(measure(sets, asked, evaluation.draws_for(len(sets.real)), nulls))
             group.sets.append(sets)
     keys = [key for metric in METRICS.values() for key in metric.gives if any(group.of(key) for group in groups)]
@@ -118,6 +122,9 @@ def grouped(runs: Sequence[Run], seeds: bool) -> list[Group]:
     Raises:
         UserError: where that leaves fewer than two, or seeds don't match.
     """
+    places = [run.path.resolve() for run in runs]
+    if twice := [run.path for run, place in zip(runs, places, strict=True) if places.count(place) > 1]:
+        raise UserError(f"{twice[0]} is given {len(twice)} times; give each run once")
     if seeds:
         systems: dict[str, list[Run]] = {}
         for run in sorted(runs, key=lambda run: run.folder.config.seed):
@@ -128,6 +135,8 @@ def grouped(runs: Sequence[Run], seeds: bool) -> list[Group]:
         together = [[run] for run in runs]
     names = [_name(runs[0]) for runs in together]
     labels = [name if names.count(name) == 1 else some[0].path.name for name, some in zip(names, together, strict=True)]
+    if len(set(labels)) < len(labels):
+        labels = [str(some[0].path) for some in together]
     groups = [Group(some, label) for some, label in zip(together, labels, strict=True)]
     if len(groups) < 2:
         raise UserError(f"{len(groups)} {'system' if seeds else 'run'} can't be compared; give two or more")
@@ -235,14 +244,21 @@ def _sentence(row: dict[str, Any], labels: list[str]) -> str:
 
 def _about(group: Group) -> dict[str, Any]:
     config = group.runs[0].folder.config
-    spent = [sum(record.get("seconds", 0.0) for record in run.history()) for run in group.runs]
+    taken = [spent(run) for run in group.runs]
     rounds = [run.round for run in group.runs]
     return {
         "path": str(group.runs[0].path), "paths": [str(run.path) for run in group.runs], "label": group.label,
         "recipe": config.recipe, "data": group.runs[0].data.name,
         "seeds": [run.folder.config.seed for run in group.runs] if len(group.runs) > 1 else None,
-        "rounds": round(sum(rounds) / len(rounds)), "seconds": round(sum(spent) / len(spent), 1), "note": "",
+        "rounds": round(sum(rounds) / len(rounds)), "seconds": round(sum(taken) / len(taken), 1), "note": "",
     }  # fmt: skip
+
+
+def spent(run: Run) -> float:
+    """Seconds of play, from those of the rounds that were logged: every one, or one of several."""
+    logged = [float(record.get("seconds", 0.0)) for record in run.history()]
+    played = max((record["round"] for record in run.history()), default=0)
+    return sum(logged) / len(logged) * played if logged else 0.0
 
 
 def _verdicts(groups: list[Group]) -> dict[str, list[str]]:
@@ -261,19 +277,42 @@ def _verdicts(groups: list[Group]) -> dict[str, list[str]]:
 
 
 def _agreement(groups: list[Group], chosen: Features) -> str:
-    """Whether the order by kernel distance is the same in pixels, principal components and the chosen features."""
+    """Whether the order by kernel distance is the same in pixels, principal components and the chosen features.
+
+    Distances within two standard errors of one another are no order.
+    """
     data = groups[0].sets[0].data
     spaces = {f.name: f for f in (pixels(data.spec), pca(data), chosen)}
     if len(spaces) < 2:
         return ""
-    orders = {}
+    words, signs = [], []
     for name, space in spaces.items():
-        values = []
+        cells = []
         for group in groups:
-            told = [kernel_distance(real=space(s.real_x), generated=space(s.generated_x)).value for s in group.sets]
-            values.append(sum(told) / len(told))
-        orders[name] = sorted(range(len(groups)), key=lambda i: values[i])
-    said = "; ".join(f"{name}: {' < '.join(groups[i].label for i in order)}" for name, order in orders.items())
-    if len({tuple(order) for order in orders.values()}) == 1:
-        return f"the order by kernel distance is the same in all features ({said})"
-    return f"warning: the order by kernel distance depends on the features ({said})"
+            told = [kernel_distance(real=space(s.real_x), generated=space(s.generated_x)) for s in group.sets]
+            n = len(told)
+            values = [e.value for e in told]
+            error = stdev(values) / math.sqrt(n) if n > 1 else told[0].error
+            cells.append((sum(values) / n, error))
+        words.append(f"{name}: {_ordered(cells, [group.label for group in groups])}")
+        signs.append([_sign(x, y) for x, y in combinations(cells, 2)])
+    said = "; ".join(words)
+    if any(min(told) < 0 < max(told) for told in zip(*signs, strict=True)):
+        return f"warning: the order by kernel distance depends on the features ({said})"
+    if all(sign == 0 for told in signs for sign in told):
+        return f"kernel distance tells no order, in any features ({said})"
+    return f"no features order the models otherwise by kernel distance ({said})"
+
+
+def _sign(x: tuple[float, float], y: tuple[float, float]) -> int:
+    """-1 where x is less than y, 1 where it is more, 0 where that can't be told."""
+    apart = x[0] - y[0]
+    return 0 if abs(apart) <= 2 * math.hypot(x[1], y[1]) else -1 if apart < 0 else 1
+
+
+def _ordered(cells: list[tuple[float, float]], labels: list[str]) -> str:
+    order = sorted(range(len(cells)), key=lambda i: cells[i][0])
+    said = labels[order[0]]
+    for i, j in pairwise(order):
+        said += f" {'<' if _sign(cells[i], cells[j]) else '~'} {labels[j]}"
+    return said

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from adversaria import catalogue
+from adversaria.api.comparing import spent
 from adversaria.api.run import Run
 from adversaria.api.start import begin, load_run
 from adversaria.data import Dataset, load
-from adversaria.errors import UserError, at_least
+from adversaria.errors import UserError, at_least, unknown
 from adversaria.game import Recipe, play
 from adversaria.game.game import seeded
+from adversaria.runs.training import storing
 
 PROBE = 0.03
 """Part of the budget spent on finding out how many rounds fit in it."""
@@ -49,7 +53,7 @@ def train_all(
     if len(names) < 2 or len(set(names)) < len(names):
         raise UserError(f"recipes {', '.join(names)}: give two or more, each once")
     at_least("--seeds", seeds, 1)
-    recipes = {name: catalogue.make(name, preset if preset in catalogue.find(name).presets else None) for name in names}
+    recipes = _recipes(names, preset)
     if threads is not None:
         at_least("--threads", threads, 1)
         torch.set_num_threads(threads)
@@ -57,8 +61,9 @@ def train_all(
     for recipe in recipes.values():
         recipe.build(recipe.arrange(data).spec)  # what can't play on these data fails before anything is trained
     folder = out or Path("runs") / f"compare-{data.name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    _same(folder, {"data": data.fingerprint, "preset": preset, "budget": budget})
     count = len(names) * seeds
-    tell(f"{count} runs of {budget:g} s each, about {count * budget / 60:.0f} minutes; {folder}")
+    tell(f"{count} runs of {budget:g} s each, {_long(count * budget)} in all; {folder}")
     runs = []
     for name, recipe in recipes.items():
         rounds = 0
@@ -66,16 +71,42 @@ def train_all(
             path = folder / f"{Path(name).stem}-seed{seed}"
             if (path / "config.json").is_file():
                 run = load_run(path)
+                rounds = run.folder.config.rounds  # seeds of one recipe play equally long
             else:
                 rounds = rounds or fitting(recipe, data, budget)
                 made = catalogue.checked(lambda r=recipe, n=rounds: replace(r, rounds=n))
                 run = begin(made, data, out=path, seed=seed, threads=threads)
-            if not run.finished:
-                run.play(minutes=1.5 * budget / 60)
-            spent = sum(record.get("seconds", 0.0) for record in run.history())
-            tell(f"  {path.name}: {run.folder.config.rounds} rounds, {spent:.0f} s in those logged")
-            runs.append(load_run(path))
+            left = 1.5 * budget - spent(run)
+            if not run.finished and left > 0:
+                run.play(minutes=left / 60)
+            run = load_run(path)
+            tell(f"  {path.name}: {run.folder.config.rounds} rounds, about {spent(run):.0f} s of play")
+            runs.append(run)
     return folder, runs
+
+
+def _recipes(names: Sequence[str], preset: str | None) -> dict[str, Recipe]:
+    known = {name: catalogue.find(name).presets for name in names}
+    if preset is not None and not any(preset in presets for presets in known.values()):
+        raise unknown("preset", preset, sorted({each for presets in known.values() for each in presets}))
+    return {name: catalogue.make(name, preset if preset in presets else None) for name, presets in known.items()}
+
+
+def _same(folder: Path, asked: dict[str, Any]) -> None:
+    """Notes what is asked for in the folder; runs of another request aren't taken for this one's."""
+    place = folder / "contest.json"
+    with storing(folder):
+        if not place.is_file():
+            folder.mkdir(parents=True, exist_ok=True)
+            place.write_text(json.dumps(asked), encoding="utf-8")
+        before = json.loads(place.read_text(encoding="utf-8"))
+    if differ := [key for key in asked if before.get(key) != asked[key]]:
+        told = ", ".join(f"{key} {str(before.get(key))[:12]}, now {str(asked[key])[:12]}" for key in differ)
+        raise UserError(f"{folder} holds runs of another comparison ({told}); choose another --out")
+
+
+def _long(seconds: float) -> str:
+    return f"{seconds:g} s" if seconds < 120 else f"about {seconds / 60:.0f} minutes"
 
 
 def fitting(recipe: Recipe, data: Dataset, budget: float) -> int:

@@ -152,7 +152,8 @@ class Run:
     def evaluate(self, n: int | None = None, *, metrics: Iterable[str] | None = None, features: str | None = None,
                  against: str = "test", seed: int = 0, anneal: int = 0, sigma: float | None = None,
                  temperatures: int = 500) -> dict[str, Any]:  # fmt: skip
-        """Measures the model; evaluation.json, which this returns too. `Estimate.from_dict` reads its estimates.
+        """Measures the model; `Estimate.from_dict` reads its estimates. evaluation.json keeps them, beside those that were
+        measured before under the same protocol.
 
         Args:
             n: samples; as many as there are reference examples, 5,000 at most, without.
@@ -173,10 +174,10 @@ class Run:
         return assess.evaluate(self, n, metrics, features, against, seed, anneal, sigma, temperatures)
 
     def diagnose(self, n: int | None = None, *, features: str | None = None, seed: int = 0) -> list[Verdict]:
-        """Verdicts in words, faults first; evaluates with everything on the way.
+        """Verdicts in words, faults first; evaluates with everything on the way. A model that diverged fails.
 
         Raises:
-            UserError: as `evaluate`.
+            UserError: where something asked for can't be had.
         """
         from adversaria.api import assess
 

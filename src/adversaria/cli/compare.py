@@ -2,11 +2,13 @@
 
 import json
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tyro
 
+from adversaria.cli.evaluate import file_for, named
 from adversaria.cli.tables import compared
 from adversaria.errors import UserError, at_least
 
@@ -60,41 +62,48 @@ def run(arguments: list[str]) -> int:
     trained = options.recipes is not None
     if trained == bool(options.runs):
         raise UserError("give run folders, or --recipes A,B --data NAME --seeds 6 --budget 5m; one of the two")
-    if not trained and (options.data or options.count or options.budget):
+    if not trained and (options.data, options.count, options.budget) != (None, None, None):
         raise UserError("--data, --seeds N and --budget are for --recipes; runs have theirs")
-    metrics = None if options.metrics is None else [name.strip() for name in options.metrics.split(",") if name.strip()]
+    metrics, place = named(options.metrics), file_for(options.json)
     from adversaria.api import compare, load_run
+    from adversaria.evaluation.suite import wanted
 
+    wanted(metrics or ())  # before hours of training
     if trained:
         from adversaria.api.contest import train_all
 
+        names = [name.strip() for name in options.recipes.split(",")]
+        count = 6 if options.count is None else options.count
         folder, runs = train_all(
-            [name.strip() for name in options.recipes.split(",")], options.data or "digits", options.count or 6,
-            seconds(options.budget or "5m"), options.out, options.preset, options.threads, print,
+            names, options.data or "digits", count, seconds(options.budget or "5m"), options.out, options.preset,
+            options.threads, print,
         )  # fmt: skip
         page = folder / "comparison.html"
     else:
         runs = [load_run(path) for path in options.runs]
         page = options.out or runs[0].path.parent / "comparison.html"
+        page = page / "comparison.html" if page.is_dir() else page
+    if page.suffix != ".html":
+        raise UserError(f"--out {page} is no page; call it {page.with_suffix('.html').name}")
     if not page.parent.is_dir():
         raise UserError(f"there is no folder {page.parent}; make it, or write elsewhere: --out comparison.html")
     told = compare(runs, seeds=options.seeds or trained, n=options.n, metrics=metrics, features=options.features,
                    against=options.against, seed=options.seed)  # fmt: skip
-    _keep(told, runs, page, options.json)
+    _keep(told, page, place, options.json == "-")
     return 0
 
 
-def _keep(told: dict[str, Any], runs: list[Any], page: Path, place: str | None) -> None:
+def _keep(told: dict[str, Any], page: Path, place: Path | None, printed: bool) -> None:
     from adversaria.report.compare import write_comparison
     from adversaria.runs.training import storing
 
     text = json.dumps(told, indent=1, allow_nan=False)
     with storing(page.parent):
         page.with_suffix(".json").write_text(text, encoding="utf-8")
-        if place and place != "-":
-            Path(place).write_text(text, encoding="utf-8")
+        if place is not None:
+            place.write_text(text, encoding="utf-8")
         write_comparison([Path(run["path"]) for run in told["runs"]], told, page)
-    if place == "-":
+    if printed:
         print(text)
         return
     for line in compared(told):
@@ -105,8 +114,8 @@ def _keep(told: dict[str, Any], runs: list[Any], page: Path, place: str | None) 
 def _seeds_flag(arguments: list[str]) -> list[str]:
     """`--seeds` with a number is how many to train; without one it says that given runs are seeds of systems."""
     found = []
-    for word, following in zip(arguments, [*arguments[1:], ""], strict=True):
-        alone = word == "--seeds" and not following.isdecimal()
+    for word, following in zip_longest(arguments, arguments[1:], fillvalue=""):
+        alone = word == "--seeds" and not following.removeprefix("-").isdecimal()
         found.append("--by-seed" if alone else word)
     return found
 

@@ -59,9 +59,11 @@ def run(arguments: list[str]) -> int:
     if options.n is not None:
         at_least("-n", options.n, 10)
     at_least("--seed", options.seed, 0)
-    at_least("--anneal", options.anneal, 0)
+    at_least("--anneal", options.anneal or 2, 2)
     at_least("--temperatures", options.temperatures, 1)
-    metrics = None if options.metrics is None else [name.strip() for name in options.metrics.split(",") if name.strip()]
+    _fitting(options)
+    metrics = named(options.metrics)
+    place = file_for(options.json)
     if options.controls:
         told = _controls(options, metrics)
     elif options.what is None:
@@ -74,8 +76,51 @@ def run(arguments: list[str]) -> int:
         told = _samples(options, metrics)
     else:
         raise UserError(f"{options.what} is no run; for samples of another tool say of which data: --data NAME")
-    _tell(options, told)
+    _tell(options, told, place)
     return 0
+
+
+def _fitting(options: Any) -> None:
+    """Refuses options that would do nothing."""
+    trained = options.what is not None and (options.what / "config.json").is_file() and not options.controls
+    if not trained and (options.anneal or options.sigma is not None):
+        raise UserError("--anneal and --sigma are for runs: they need the model, and samples or controls have none")
+    if trained and (options.size is not None or options.channels is not None):
+        raise UserError(f"{options.what} is a run and knows its data; leave --size and --channels out")
+    if options.sigma is not None and not options.anneal:
+        raise UserError("--sigma is for annealing; add --anneal 50")
+    if options.controls and options.against != "test":
+        raise UserError("--controls are measured against test examples; leave --against out")
+
+
+def named(text: str | None) -> list[str] | None:
+    """The metrics asked for, None for all.
+
+    Raises:
+        UserError: where there is none between the commas.
+    """
+    if text is None:
+        return None
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise UserError("--metrics names none; give some, as frechet,coverage, or leave it out for all")
+    return names
+
+
+def file_for(text: str | None) -> Path | None:
+    """The file to write JSON to; None for the terminal, or none at all.
+
+    Raises:
+        UserError: where it can't be one.
+    """
+    if text is None or text == "-":
+        return None
+    path = Path(text)
+    if path.is_dir():
+        raise UserError(f"--json {path} is a folder; name a file: --json {path / 'numbers.json'}")
+    if not path.parent.is_dir():
+        raise UserError(f"there is no folder {path.parent}; make it, or write elsewhere: --json numbers.json")
+    return path
 
 
 def _run(options: Any, metrics: list[str] | None) -> dict[str, Any]:
@@ -118,21 +163,23 @@ def _controls(options: Any, metrics: list[str] | None) -> dict[str, Any]:
         data = load_run(options.what, options.recipe).data
     else:
         data = load(options.data or "digits", size=size_of(options.size), channels=options.channels)
-    return sensitivity(data, features_for(data, options.features), metrics, n=options.n, seed=options.seed)
+    told = sensitivity(data, features_for(data, options.features), metrics, n=options.n, seed=options.seed)
+    if not told["rows"]:
+        raise UserError(f"none of {', '.join(metrics or ())} can be measured on {data.name} without a model")
+    return told
 
 
-def _tell(options: Any, told: dict[str, Any]) -> None:
+def _tell(options: Any, told: dict[str, Any], place: Path | None) -> None:
     from adversaria.cli.tables import measured, seen
+    from adversaria.runs.training import storing
 
     text = json.dumps(told, indent=1, allow_nan=False)
     if options.json == "-":
         print(text)
         return
-    if options.json:
-        path = Path(options.json)
-        if not path.parent.is_dir():
-            raise UserError(f"there is no folder {path.parent}; make it, or write elsewhere: --json numbers.json")
-        path.write_text(text, encoding="utf-8")
+    if place is not None:
+        with storing(place):
+            place.write_text(text, encoding="utf-8")
     for line in seen(told) if options.controls else measured(told):
         print(line)
     sys.stdout.flush()

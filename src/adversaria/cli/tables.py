@@ -11,7 +11,7 @@ def measured(told: dict[str, Any]) -> Iterator[str]:
 
     features = told["features"]
     what = told.get("samples") or (f"{told['run']}, round {told['round']}" if told.get("run") else "samples")
-    yield f"{what}: {told['n']} samples against {told['data']} ({told['against']})"
+    yield f"{what}: {told['n']} samples against {told.get('n_real', '')} real examples of {told['data']} ({told['against']})"
     note = f"; {features['note']}" if features["note"] else ""
     yield f"features: {features['name']}, d = {features['d']}, hash {features['hash']}{note}"
     yield ""
@@ -20,25 +20,47 @@ def measured(told: dict[str, Any]) -> Iterator[str]:
         e = Estimate.from_dict(values)
         low, high = e.interval
         null = "" if e.null is None else f"{e.null.mean:.4g} ± {e.null.sd:.2g}"
-        excess = f"{e.excess:+.1f}" if math.isfinite(e.excess) else ""
         known = math.isfinite(low) or math.isfinite(high)
         rows.append((
-            f"{e.name}, {e.unit}" if e.unit else e.name, f"{e.value:.4g}", f"[{low:.4g}, {high:.4g}]" if known else "",
-            null, excess, "" if e.p is None else chance(e.p), f"{e.n}",
+            titled(e), f"{e.value:.4g}", f"[{low:.4g}, {high:.4g}]" if known else "",
+            null, beyond(e.excess), "" if e.p is None else chance(e.p), f"{e.n}",
         ))  # fmt: skip
     yield from aligned(rows)
     noted = [
         (values["name"], values["bias"])
         for values in told["estimates"]
-        if not values.get("bias", "none").startswith("none")
+        if not values.get("bias", "none").startswith(("none", "exact null given"))
     ]
     if noted:
         yield ""
+        yield "to be read with:"
         yield from (f"  {name}: {bias}" for name, bias in noted)
     if told["undefined"]:
         yield ""
         yield "not measured:"
         yield from (f"  {name}: {reason}" for name, reason in told["undefined"].items())
+
+
+MOST = 1000.0
+
+
+def beyond(excess: float) -> str:
+    """An excess over the null in standard deviations; a bound where the figure itself says nothing more.
+
+    >>> beyond(2.345), beyond(-1e143), beyond(float("nan"))
+    ('+2.3', '<-1000', '')
+    """
+    if math.isnan(excess):
+        return ""
+    if abs(excess) > MOST:
+        return f">+{MOST:.0f}" if excess > 0 else f"<-{MOST:.0f}"
+    return f"{excess:+.1f}"
+
+
+def titled(e: Any) -> str:
+    """A number's name; of a likelihood also which kind it is, since kinds aren't comparable; its unit."""
+    kind = f" ({e.protocol['kind']})" if "kind" in e.protocol else ""
+    return f"{e.name}{kind}{f', {e.unit}' if e.unit else ''}"
 
 
 def chance(p: float) -> str:
@@ -66,7 +88,7 @@ def seen(told: dict[str, Any]) -> Iterator[str]:
 def _cell(cell: dict[str, Any] | None) -> str:
     if cell is None:
         return "-"
-    told = f"p {cell['p']:.2g}" if cell["by"] == "p" else f"{cell['excess']:+.1f}"
+    told = f"p {cell['p']:.2g}" if cell["by"] == "p" else beyond(cell['excess'])
     return f"{told} {'*' if cell['seen'] else ' '}"
 
 

@@ -226,4 +226,5 @@ def blur(measured: Measured) -> Verdict:
     if low > BLUR:
         grain = f"; grainy, {found.value:.1f} times the data's fine power" if low > GRAIN else ""
         return Verdict("blur", "pass", f"fine detail has its power{grain}", evidence, advice, caveat)
-    return Verdict("blur", "inconclusive", f"too few images to tell its power from {BLUR:.0%} of the data's", evidence, advice, caveat)
+    sentence = f"too few images to tell its fine power from {BLUR:.0%} of the data's"
+    return Verdict("blur", "inconclusive", sentence, evidence, advice, caveat)

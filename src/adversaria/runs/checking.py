@@ -6,14 +6,14 @@ import time
 from typing import Any
 
 from adversaria.data import Dataset
-from adversaria.diagnose.verdict import Evidence, Verdict
+from adversaria.diagnose.verdict import Verdict
 from adversaria.errors import UserError
 from adversaria.evaluation.choice import features_for
 from adversaria.evaluation.sets import Sets, prepare
 from adversaria.game import Game
 from adversaria.metrics.estimate import Null
 from adversaria.runs import diagnosis
-from adversaria.runs.evaluation import plain, samples_of
+from adversaria.runs.evaluation import DivergedError, plain, samples_of
 from adversaria.runs.folder import RunFolder
 
 SAMPLES = 500
@@ -49,10 +49,10 @@ class Checker:
         try:
             measured, said = diagnosis.check(self._sets(game), self.folder, self._nulls, NULLS)
             scores = [_score(round, key, estimate.to_dict()) for key, estimate in measured.estimates.items()]
-        except UserError as error:
-            scores = []
-            told = (Evidence("samples", str(error), "for"),)
-            said = [Verdict("divergence", "fail", str(error), told, "a lower learning rate, or an earlier checkpoint")]
+        except DivergedError as error:
+            scores, said = [], diagnosis.diverged(self.folder, str(error))
+        except UserError as error:  # training goes on: these data can't be checked
+            scores, said = [], [Verdict("fit", "not applicable", str(error))]
         self.cost = time.monotonic() - begun
         self.spent += self.cost
         return scores + [

@@ -11,7 +11,7 @@ import numpy as np
 from adversaria.data import Dataset
 from adversaria.diagnose.critics import gradient_probe, held_out_gap
 from adversaria.diagnose.periods import cycling
-from adversaria.diagnose.verdict import Verdict
+from adversaria.diagnose.verdict import Evidence, Verdict
 from adversaria.diagnose.whole import verdicts
 from adversaria.errors import UserError
 from adversaria.evaluation.sets import Sets
@@ -38,7 +38,7 @@ def of_play(game: Game, data: Dataset, sets: Sets, batch: int, rounds: Sequence[
         try:
             found[name] = measured()
         except UserError as error:
-            reasons[name] = str(error)
+            reasons[name] = str(error).removeprefix("not applicable: ")
 
     attempt("held-out-gap", lambda: _gap(game, data, sets))
     attempt("cycling", lambda: _cycle(rounds))
@@ -76,6 +76,20 @@ def diagnose(folder: RunFolder, game: Game, data: Dataset, sets: Sets, measured:
     found, reasons = of_play(game, data, sets, batch, rounds)
     return verdicts({**measured, **found}, rounds=rounds, scores=folder.records("score"),
                     events=folder.records("event"), reasons=reasons)  # fmt: skip
+
+
+def diverged(folder: RunFolder, why: str) -> list[Verdict]:
+    """Every verdict on a model whose samples aren't finite: it diverged, and no other fault can be looked for."""
+    said = verdicts({}, rounds=folder.records("round"), scores=folder.records("score"), events=folder.records("event"))
+    found = []
+    for verdict in said:
+        if verdict.name == "divergence":
+            evidence = (Evidence("samples", why, "for"), *verdict.evidence)
+            advice = verdict.advice or "a lower learning rate, clipped gradients"
+            found.insert(0, Verdict("divergence", "fail", why, evidence, advice, verdict.caveat))
+        else:
+            found.append(Verdict(verdict.name, "not applicable", "the model diverged: there is nothing to measure"))
+    return found
 
 
 def check(sets: Sets, folder: RunFolder, nulls: dict[str, Null], draws: int) -> tuple[Measured, list[Verdict]]:

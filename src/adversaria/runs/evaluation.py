@@ -12,9 +12,10 @@ from torch import Tensor
 
 from adversaria.data import Dataset
 from adversaria.data.splits import generator
+from adversaria.errors import UserError
 from adversaria.evaluation.features import Features
 from adversaria.evaluation.sets import Sets, prepare, reference
-from adversaria.evaluation.suite import Measured, measure
+from adversaria.evaluation.suite import METRICS, Measured, measure
 from adversaria.game import Game
 from adversaria.runs.folder import RunFolder
 
@@ -24,20 +25,33 @@ MOST = 5_000
 PIECE = 500
 
 
+class DivergedError(UserError):
+    """A model whose weights or samples aren't finite."""
+
+
 def samples_of(game: Game, data: Dataset, n: int, seed: int = 0) -> Tensor:
     """`n` samples as their user gets them, in game form: images are rounded to 8 bits.
 
     A model that takes labels is given them as often as they occur in the training set; one that takes images, held-out
     ones.
+
+    Raises:
+        DivergedError: where some aren't finite.
     """
     given = conditions(game, data, n, seed)
-    parts = [
-        game.sample(min(PIECE, n - i), None if given is None else given[i : i + PIECE], seed=seed + 1000 + i).cpu()
-        for i in range(0, n, PIECE)
-    ]
+    try:
+        parts = [
+            game.sample(min(PIECE, n - i), None if given is None else given[i : i + PIECE], seed=seed + 1000 + i).cpu()
+            for i in range(0, n, PIECE)
+        ]
+    except RuntimeError:  # tokens can't be drawn from probabilities that are no numbers
+        if all(torch.isfinite(values).all() for values in game.state_dict().values() if values.is_floating_point()):
+            raise
+        raise DivergedError("the model's weights are not finite: it diverged; go back to an earlier run") from None
     x = torch.cat(parts)
-    finite = torch.isfinite(x.float()).all()
-    return data.spec.to_game(data.spec.to_user(x)) if finite and data.spec.kind == "image" else x
+    if broken := int((~torch.isfinite(x.float()).flatten(1).all(1)).sum()):
+        raise DivergedError(f"{broken} of {n} samples are not finite: the model diverged; go back to an earlier run")
+    return data.spec.to_game(data.spec.to_user(x)) if data.spec.kind == "image" else x
 
 
 def conditions(game: Game, data: Dataset, n: int, seed: int) -> Tensor | None:
@@ -80,6 +94,7 @@ def account(sets: Sets, measured: Measured, round: int | None) -> dict[str, Any]
         "round": round,
         "time": round_(time.time()),
         "n": len(sets.generated_x),
+        "n_real": len(sets.real_x),
         "against": sets.facts["split"],
         "data": sets.facts["data"],
         "seed": sets.seed,
@@ -99,10 +114,12 @@ def joined(before: Any, told: dict[str, Any]) -> dict[str, Any]:
         return told
     if before["features"]["hash"] != told["features"]["hash"]:
         return told
-    measured = {estimate["metric"] for estimate in told["estimates"]}
-    kept = [estimate for estimate in before["estimates"] if estimate["metric"] not in measured]
-    undefined = {name: why for name, why in before["undefined"].items() if name not in measured} | told["undefined"]
-    return told | {"estimates": told["estimates"] + kept, "undefined": undefined,
+    found = {estimate["metric"]: estimate for estimate in before["estimates"] + told["estimates"]}
+    order = [key for metric in METRICS.values() for key in metric.gives]
+    keys = sorted(found, key=lambda key: order.index(key) if key in order else len(order))
+    undefined = {name: why for name, why in (before["undefined"] | told["undefined"]).items()
+                 if name in told["undefined"] or name not in METRICS or not found.keys() & {*METRICS[name].gives}}  # fmt: skip
+    return told | {"estimates": [found[key] for key in keys], "undefined": undefined,
                    "pictures": before.get("pictures", {}) | told["pictures"]}  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """Samples that any tool made, read from a file or folder into game form."""
 
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ from torch import Tensor
 
 from adversaria.data import DataSpec, load
 from adversaria.errors import UserError
+
+FLOAT32 = float(np.finfo(np.float32).max)
 
 
 def read_samples(path: Path, spec: DataSpec, n: int | None = None) -> Tensor:
@@ -43,13 +46,17 @@ def _array(path: Path) -> np.ndarray[Any, Any]:
             return found
         name = "samples" if "samples" in found.files else found.files[0] if len(found.files) == 1 else None
         if name is None:
-            raise UserError(f"{path} holds {', '.join(found.files)}; call the samples 'samples'")
-        values: np.ndarray[Any, Any] = found[name]
+            raise UserError(f"{path} holds {', '.join(found.files) or 'no array'}; call the samples 'samples'")
+        values = found[name]
+        if not isinstance(values, np.ndarray):
+            raise UserError(f"{path} holds no array under '{name}'; write it again with numpy.savez(samples=...)")
         return values
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         if isinstance(error, UserError):
             raise
-        raise UserError(f"{path} can't be read: {error}; write it again with numpy.savez(samples=...)") from None
+        pickled = "pickle" in str(error)  # numpy's words for objects, and for whatever else isn't its format
+        why = "it holds pickled objects, or isn't numpy's format" if pickled else error
+        raise UserError(f"{path} can't be read: {why}; write it again with numpy.savez(samples=...)") from None
 
 
 def _fitted(values: np.ndarray[Any, Any], spec: DataSpec, path: Path) -> np.ndarray[Any, Any]:
@@ -65,8 +72,12 @@ def _fitted(values: np.ndarray[Any, Any], spec: DataSpec, path: Path) -> np.ndar
         whole = np.issubdtype(values.dtype, np.integer) or values.dtype == bool
         if spec.kind != "points" and not whole:
             raise UserError(f"{path} holds {values.dtype}; {spec.kind} data are integers: round or draw them")
+        if spec.kind == "points" and not whole and not np.issubdtype(values.dtype, np.floating):
+            raise UserError(f"{path} holds {values.dtype}; points are real numbers: write them as float32")
     if values.ndim != len(wanted) + 1 or values.shape[1:] != wanted:
         raise UserError(f"{path} holds an array of shape {values.shape}; expected (n, {', '.join(map(str, wanted))})")
+    if spec.kind == "points" and (broken := int((~(np.abs(values) <= FLOAT32)).any(1).sum())):
+        raise UserError(f"{broken} of the {len(values)} points of {path} are not finite; leave them out, and say so")
     top = {"binary": 1, "sequence": spec.categories - 1}.get(spec.kind)
     if top is not None and len(values) and not 0 <= int(values.min()) <= int(values.max()) <= top:
         raise UserError(f"{path} holds values outside of 0 to {top}; these data have no others")
