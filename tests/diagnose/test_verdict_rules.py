@@ -454,3 +454,18 @@ def test_digits_of_a_known_fault_are_told_apart(digits, case, states):
         assert "(2, 5, 7)" in {e.name: e.said for e in told["collapse"].evidence}["classes"]
     if case == "noise":
         assert told["collapse"].state != "fail" and "grainy" in told["blur"].sentence
+
+
+def test_a_blind_discriminator_proves_nothing_of_gradients():
+    slope = Estimate("slope", 3.0, 0.1, 3, details={"accuracy": 0.5})
+    assert play.vanishing_gradient({"gradient-slope": slope}).state == "inconclusive"
+    seeing = Estimate("slope", 3.0, 0.1, 3, details={"accuracy": 0.7})
+    assert play.vanishing_gradient({"gradient-slope": seeing}).state == "pass"
+
+
+def test_samples_far_from_the_data_never_pass_collapse():
+    rich = Estimate("Vendi", 9.9, 0.1, 100, null=Null(10.0, 0.1, 5))
+    modes = Estimate("modes", 8.0, 0.0, 100, null=Null(8.0, 0.0, 0))
+    for share, state in ((0.1, "inconclusive"), (0.9, "pass")):
+        precision = Estimate("precision", share, 0.01, 100, null=Null(0.95, 0.01, 5))
+        assert samples.collapse({"vendi": rich, "modes": modes, "precision": precision}).state == state

@@ -304,3 +304,9 @@ def test_pairs_on_one_reference_need_no_more_error_than_apart(sets):
     found = difference(a, b)
     assert isinstance(found, Estimate) and found.protocol["paired"] == "on the reference"
     assert found.error < float(np.hypot(a.error, b.error))
+
+
+def test_other_people_s_names_lead_to_ours():
+    for theirs, ours in (("FID", "frechet"), ("kid", "kernel"), ("IS", "classifier-score")):
+        with pytest.raises(UserError, match=f"here it is '{ours}'"):
+            suite.wanted([theirs])

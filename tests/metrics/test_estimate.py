@@ -172,3 +172,14 @@ def test_facts_tell_sizes_width_and_precision():
     assert facts(real=torch.zeros(3, 2), generated=torch.zeros(5, 2)) == {
         "n_real": 3, "n_generated": 5, "d": 2, "dtype": "float32"
     }  # fmt: skip
+
+
+def test_an_array_is_told_to_become_a_tensor():
+    with pytest.raises(UserError, match="real is a ndarray; give a torch tensor"):
+        checked(real=np.zeros((3, 2)))  # type: ignore[arg-type]
+
+
+def test_a_null_without_spread_gives_no_excess():
+    known = Estimate("modes", 7.0, 0.1, 100, null=Null(8.0, 1.6e-143, 0))
+    assert math.isnan(known.excess)
+    assert Estimate("modes", 7.0, 0.1, 100, null=Null(8.0, 0.5, 0)).excess == -2.0

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def evaluate(run: Run, n: int | None, metrics: Iterable[str] | None, features: str | None, against: str, seed: int,
              anneal: int, sigma: float | None, temperatures: int) -> dict[str, Any]:  # fmt: skip
     """Measures, adds to evaluation.json and its pictures, and returns what was measured."""
-    asked = None if metrics is None else list(metrics)
+    asked = metrics.split(",") if isinstance(metrics, str) else None if metrics is None else list(metrics)
     wanted(asked or ())
     sets = _sets(run, n, features, against, seed)
     slow = annealed(sets, anneal, sigma, temperatures) if anneal else {}  # first: it may be refused
@@ -88,6 +88,10 @@ def dynamics(run: Run, seed: int) -> dict[str, str]:
     attempt("rotation", lambda: rotation_index(game, [batches.at(i) for i in range(3)], seed=seed))
     attempt("path", lambda: _path(run, batches.at(0), seed))
     attempt("duality gap", lambda: duality_gap(game, batches, [held_out.at(i) for i in range(8)], seed=seed))
+    diagnosis_told = run.folder.read_json("diagnosis.json")
+    if isinstance(diagnosis_told, dict):
+        with storing(run.path):
+            evaluation.keep(run.folder, "diagnosis.json", diagnosis_told | {"dynamics": told})
     return told
 
 

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from itertools import combinations, pairwise
-from statistics import stdev
+from itertools import combinations
 from typing import Any
 
+from adversaria.api.agreement import agreement
 from adversaria.api.run import Run
 from adversaria.diagnose.whole import verdicts
 from adversaria.errors import UserError
 from adversaria.evaluation.choice import features_for
-from adversaria.evaluation.features import Features, pca, pixels
 from adversaria.evaluation.sets import Sets
 from adversaria.evaluation.suite import METRICS, Measured, measure, wanted
 from adversaria.metrics.estimate import Estimate, Null
-from adversaria.metrics.kernel import kernel_distance
 from adversaria.metrics.paired import Difference, of_two, over_seeds
 from adversaria.metrics.two_sample import holm
 from adversaria.runs import evaluation
@@ -111,7 +109,7 @@ def compare(
         "runs": [_about(group) for group in groups],
         "rows": rows,
         "verdicts": _verdicts(groups),
-        "agreement": _agreement(groups, chosen),
+        "agreement": agreement([group.label for group in groups], [group.sets for group in groups], chosen),
         "seeds": {"n": count, "min_p": 2.0 ** (1 - count)} if seeds else None,
     }
 
@@ -274,45 +272,3 @@ def _verdicts(groups: list[Group]) -> dict[str, list[str]]:
             said = common if len(told) == 1 else f"{common} ({told.count(common)} of {len(told)})"
             found.setdefault(name, []).append(said)
     return {name: told for name, told in found.items() if any(not s.startswith("not applicable") for s in told)}
-
-
-def _agreement(groups: list[Group], chosen: Features) -> str:
-    """Whether the order by kernel distance is the same in pixels, principal components and the chosen features.
-
-    Distances within two standard errors of one another are no order.
-    """
-    data = groups[0].sets[0].data
-    spaces = {f.name: f for f in (pixels(data.spec), pca(data), chosen)}
-    if len(spaces) < 2:
-        return ""
-    words, signs = [], []
-    for name, space in spaces.items():
-        cells = []
-        for group in groups:
-            told = [kernel_distance(real=space(s.real_x), generated=space(s.generated_x)) for s in group.sets]
-            n = len(told)
-            values = [e.value for e in told]
-            error = stdev(values) / math.sqrt(n) if n > 1 else told[0].error
-            cells.append((sum(values) / n, error))
-        words.append(f"{name}: {_ordered(cells, [group.label for group in groups])}")
-        signs.append([_sign(x, y) for x, y in combinations(cells, 2)])
-    said = "; ".join(words)
-    if any(min(told) < 0 < max(told) for told in zip(*signs, strict=True)):
-        return f"warning: the order by kernel distance depends on the features ({said})"
-    if all(sign == 0 for told in signs for sign in told):
-        return f"kernel distance tells no order, in any features ({said})"
-    return f"no features order the models otherwise by kernel distance ({said})"
-
-
-def _sign(x: tuple[float, float], y: tuple[float, float]) -> int:
-    """-1 where x is less than y, 1 where it is more, 0 where that can't be told."""
-    apart = x[0] - y[0]
-    return 0 if abs(apart) <= 2 * math.hypot(x[1], y[1]) else -1 if apart < 0 else 1
-
-
-def _ordered(cells: list[tuple[float, float]], labels: list[str]) -> str:
-    order = sorted(range(len(cells)), key=lambda i: cells[i][0])
-    said = labels[order[0]]
-    for i, j in pairwise(order):
-        said += f" {'<' if _sign(cells[i], cells[j]) else '~'} {labels[j]}"
-    return said

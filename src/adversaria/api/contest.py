@@ -61,7 +61,7 @@ def train_all(
     for recipe in recipes.values():
         recipe.build(recipe.arrange(data).spec)  # what can't play on these data fails before anything is trained
     folder = out or Path("runs") / f"compare-{data.name}-{time.strftime('%Y%m%d-%H%M%S')}"
-    _same(folder, {"data": data.fingerprint, "preset": preset, "budget": budget})
+    over = _agreed(folder, {"data": data.fingerprint, "preset": preset, "budget": budget})
     count = len(names) * seeds
     tell(f"{count} runs of {budget:g} s each, {_long(count * budget)} in all; {folder}")
     runs = []
@@ -76,9 +76,9 @@ def train_all(
                 rounds = rounds or fitting(recipe, data, budget)
                 made = catalogue.checked(lambda r=recipe, n=rounds: replace(r, rounds=n))
                 run = begin(made, data, out=path, seed=seed, threads=threads)
-            left = 1.5 * budget - spent(run)
-            if not run.finished and left > 0:
-                run.play(minutes=left / 60)
+            if not run.finished and not over(path.name):
+                run.play(minutes=max(1.5 * budget - spent(run), 0) / 60)
+            over(path.name, note=True)
             run = load_run(path)
             tell(f"  {path.name}: {run.folder.config.rounds} rounds, about {spent(run):.0f} s of play")
             runs.append(run)
@@ -92,17 +92,30 @@ def _recipes(names: Sequence[str], preset: str | None) -> dict[str, Recipe]:
     return {name: catalogue.make(name, preset if preset in presets else None) for name, presets in known.items()}
 
 
-def _same(folder: Path, asked: dict[str, Any]) -> None:
-    """Notes what is asked for in the folder; runs of another request aren't taken for this one's."""
+def _agreed(folder: Path, asked: dict[str, Any]) -> Callable[..., bool]:
+    """Notes what is asked for in the folder; runs of another request aren't taken for this one's.
+
+    Returns:
+        Whether the run of a name has had its time; with `note`, notes that it has.
+    """
     place = folder / "contest.json"
     with storing(folder):
         if not place.is_file():
             folder.mkdir(parents=True, exist_ok=True)
-            place.write_text(json.dumps(asked), encoding="utf-8")
+            place.write_text(json.dumps(asked | {"over": []}), encoding="utf-8")
         before = json.loads(place.read_text(encoding="utf-8"))
+
+    def over(name: str, note: bool = False) -> bool:
+        if note and name not in before["over"]:
+            before["over"].append(name)
+            with storing(folder):
+                place.write_text(json.dumps(before), encoding="utf-8")
+        return name in before["over"]
+
     if differ := [key for key in asked if before.get(key) != asked[key]]:
         told = ", ".join(f"{key} {str(before.get(key))[:12]}, now {str(asked[key])[:12]}" for key in differ)
         raise UserError(f"{folder} holds runs of another comparison ({told}); choose another --out")
+    return over
 
 
 def _long(seconds: float) -> str:

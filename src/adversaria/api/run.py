@@ -152,8 +152,8 @@ class Run:
     def evaluate(self, n: int | None = None, *, metrics: Iterable[str] | None = None, features: str | None = None,
                  against: str = "test", seed: int = 0, anneal: int = 0, sigma: float | None = None,
                  temperatures: int = 500) -> dict[str, Any]:  # fmt: skip
-        """Measures the model; `Estimate.from_dict` reads its estimates. evaluation.json keeps them, beside those that were
-        measured before under the same protocol.
+        """Measures the model; `Estimate.from_dict` reads its estimates. evaluation.json keeps them, beside
+        those measured before under the same protocol.
 
         Args:
             n: samples; as many as there are reference examples, 5,000 at most, without.

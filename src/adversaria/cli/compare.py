@@ -10,7 +10,7 @@ import tyro
 
 from adversaria.cli.evaluate import file_for, named
 from adversaria.cli.tables import compared
-from adversaria.errors import UserError, at_least
+from adversaria.errors import UserError, at_least, unknown
 
 
 @dataclass(frozen=True)
@@ -66,9 +66,12 @@ def run(arguments: list[str]) -> int:
         raise UserError("--data, --seeds N and --budget are for --recipes; runs have theirs")
     metrics, place = named(options.metrics), file_for(options.json)
     from adversaria.api import compare, load_run
+    from adversaria.evaluation.choice import NAMES
     from adversaria.evaluation.suite import wanted
 
-    wanted(metrics or ())  # before hours of training
+    wanted(metrics or ())  # mistakes come to light before hours of training
+    if options.features is not None and options.features not in NAMES and not Path(options.features).is_file():
+        raise unknown("features", options.features, NAMES, "give pixels, pca, trained, or a Python file")
     if trained:
         from adversaria.api.contest import train_all
 

@@ -182,4 +182,6 @@ def _tell(options: Any, told: dict[str, Any], place: Path | None) -> None:
             place.write_text(text, encoding="utf-8")
     for line in seen(told) if options.controls else measured(told):
         print(line)
+    if "run" in told:
+        print(f"\nreport:   adversaria report {told['run']}")
     sys.stdout.flush()

@@ -11,7 +11,8 @@ def measured(told: dict[str, Any]) -> Iterator[str]:
 
     features = told["features"]
     what = told.get("samples") or (f"{told['run']}, round {told['round']}" if told.get("run") else "samples")
-    yield f"{what}: {told['n']} samples against {told.get('n_real', '')} real examples of {told['data']} ({told['against']})"
+    real = f"{told['n_real']} real examples of {told['data']}" if "n_real" in told else told["data"]
+    yield f"{what}: {told['n']} samples against {real} ({told['against']})"
     note = f"; {features['note']}" if features["note"] else ""
     yield f"features: {features['name']}, d = {features['d']}, hash {features['hash']}{note}"
     yield ""
@@ -22,12 +23,12 @@ def measured(told: dict[str, Any]) -> Iterator[str]:
         null = "" if e.null is None else f"{e.null.mean:.4g} ± {e.null.sd:.2g}"
         known = math.isfinite(low) or math.isfinite(high)
         rows.append((
-            titled(e), f"{e.value:.4g}", f"[{low:.4g}, {high:.4g}]" if known else "",
+            titled(e, e.unit), f"{e.value:.4g}", f"[{low:.4g}, {high:.4g}]" if known else "",
             null, beyond(e.excess), "" if e.p is None else chance(e.p), f"{e.n}",
         ))  # fmt: skip
     yield from aligned(rows)
     noted = [
-        (values["name"], values["bias"])
+        (titled(Estimate.from_dict(values), ""), values["bias"])
         for values in told["estimates"]
         if not values.get("bias", "none").startswith(("none", "exact null given"))
     ]
@@ -35,6 +36,9 @@ def measured(told: dict[str, Any]) -> Iterator[str]:
         yield ""
         yield "to be read with:"
         yield from (f"  {name}: {bias}" for name, bias in noted)
+    if told["n"] > told.get("n_real", told["n"]):
+        yield ""
+        yield f"no value between two real sets where the data have too few examples; -n {told['n_real']} has one"
     if told["undefined"]:
         yield ""
         yield "not measured:"
@@ -57,10 +61,9 @@ def beyond(excess: float) -> str:
     return f"{excess:+.1f}"
 
 
-def titled(e: Any) -> str:
+def titled(e: Any, unit: str) -> str:
     """A number's name; of a likelihood also which kind it is, since kinds aren't comparable; its unit."""
-    kind = f" ({e.protocol['kind']})" if "kind" in e.protocol else ""
-    return f"{e.name}{kind}{f', {e.unit}' if e.unit else ''}"
+    return ", ".join(part for part in (e.name, e.protocol.get("kind", ""), unit) if part)
 
 
 def chance(p: float) -> str:
@@ -88,7 +91,7 @@ def seen(told: dict[str, Any]) -> Iterator[str]:
 def _cell(cell: dict[str, Any] | None) -> str:
     if cell is None:
         return "-"
-    told = f"p {cell['p']:.2g}" if cell["by"] == "p" else beyond(cell['excess'])
+    told = f"p {cell['p']:.2g}" if cell["by"] == "p" else beyond(cell["excess"])
     return f"{told} {'*' if cell['seen'] else ' '}"
 
 

@@ -17,6 +17,8 @@ SLOPE = -1.0
 """Decades the generator's gradient loses in 1000 moves of a fresh discriminator."""
 CERTAIN = 0.99
 """Accuracy of a fresh discriminator that leaves the generator nothing."""
+BLIND = 0.6
+"""Accuracy of a fresh discriminator below which the probe says nothing."""
 EXPLODED = 100.0
 """Gradient norms at the end against their median before."""
 LOST = 1.5
@@ -102,7 +104,8 @@ def discriminator_overfit(measured: Mapping[str, Estimate], reason: str = "") ->
         return Verdict(name, "fail", sentence, evidence, advice, caveat)
     if high < OVERFIT and found.value < SOUND:
         evidence = (Evidence("held-out gap", said, "against"),)
-        return Verdict(name, "pass", "held-out data score like training data", evidence, advice, caveat)
+        sentence = f"held-out data score {max(found.value, 0):.0%} of the way from training data to samples"
+        return Verdict(name, "pass", sentence, evidence, advice, caveat)
     return Verdict(name, "inconclusive", "its gap is neither small nor large", (Evidence("held-out gap", said),),
                    advice, caveat)  # fmt: skip
 
@@ -115,7 +118,7 @@ def vanishing_gradient(measured: Mapping[str, Estimate], reason: str = "") -> Ve
     low, high = found.interval
     accuracy = float(found.details.get("accuracy", math.nan))
     evidence = (
-        Evidence("slope", f"{shown(found)} decades in 1000 moves of a fresh discriminator",
+        Evidence("slope", f"{shown(found)} decades in 1000 moves of a fresh discriminator; below 0 it falls",
                  side_of(high < SLOPE, low > SLOPE)),
         Evidence("accuracy of a fresh discriminator", f"{accuracy:.1%}",
                  side_of(accuracy > CERTAIN, accuracy < CERTAIN)),
@@ -125,6 +128,9 @@ def vanishing_gradient(measured: Mapping[str, Estimate], reason: str = "") -> Ve
     if votes(evidence, "for") == 2:
         sentence = f"its gradient falls by {-found.value:.1f} decades in 1000 moves"
         return Verdict(name, "fail", sentence, evidence, advice, caveat)
+    if accuracy < BLIND:
+        return Verdict(name, "inconclusive", "the fresh discriminator learned too little for a test", evidence,
+                       advice, caveat)  # fmt: skip
     if evidence[0].speaks == "against":
         return Verdict(name, "pass", "the generator's gradient holds while a fresh discriminator learns", evidence,
                        advice, caveat)  # fmt: skip
@@ -139,7 +145,8 @@ def cycling(measured: Mapping[str, Estimate], reason: str = "") -> Verdict:
         return Verdict("cycling", "not applicable", reason or "too few rounds were logged, or there is one player")
     turning = found.p < 1e-3
     period = found.details.get("period")
-    said = f"{shown(found)}, period {float(period):.0f} rounds" if period else shown(found)
+    told = shown(found, "red noise alone")
+    said = f"{told}, period {float(period):.0f} rounds" if period else told
     evidence = (Evidence("spectral peak of the loss", said, side_of(turning, found.p > 0.05)),)
     advice = "averaged weights, a lower rate, a gradient penalty, or a rule that looks ahead"
     caveat = "A schedule that comes and goes, such as a warm restart, makes a peak too."

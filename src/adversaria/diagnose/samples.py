@@ -34,13 +34,13 @@ BLUR, GRAIN = 0.7, 1.5
 """High-frequency power against that of the data below which images are blurred, above which they are grainy."""
 
 
-def shown(estimate: Estimate) -> str:
+def shown(estimate: Estimate, ideal: str = "a perfect model") -> str:
     """The number with its interval, its null and its p."""
     low, high = estimate.interval
-    said = f"{estimate.value:.3g} [{low:.3g}, {high:.3g}]"
+    said = f"{estimate.value:.3g} [{low:.3g}, {high:.3g}]" if low < high else f"{estimate.value:.3g}"
     if estimate.null is not None:
         spread = f" +- {estimate.null.sd:.2g}" if estimate.null.sd > 1e-6 * abs(estimate.null.mean) else ""
-        said += f", a perfect model {estimate.null.mean:.3g}{spread}"
+        said += f", {ideal} {estimate.null.mean:.3g}{spread}"
     if estimate.p is None:
         return said
     return said + (f", p = {estimate.p:.2g}" if estimate.p >= 1e-6 else ", p < 1e-6")
@@ -98,7 +98,7 @@ def collapse(measured: Measured) -> Verdict:
     if signs >= 2:
         named = ", ".join(item.name for item in evidence if item.speaks == "for")
         return Verdict("collapse", "fail", f"{signs} of {len(evidence)} signs: {named}", evidence, advice, caveat)
-    if signs == 0 and clear >= 2:
+    if signs == 0 and clear >= 2 and not _far(measured):
         return Verdict("collapse", "pass", f"none of {len(evidence)} signs", evidence, advice, caveat)
     why = f"{signs} of {len(evidence)} signs"
     if signs == 0 and off:
@@ -110,6 +110,13 @@ def _off(measured: Measured) -> bool:
     """Whether so many samples lie off the data that what is near no sample needn't be missing."""
     precision = measured.get("precision")
     return precision is not None and precision.null is not None and precision.value < ALIKE * precision.null.mean
+
+
+def _far(measured: Measured) -> bool:
+    """Whether samples are so unlike the data that nothing can be said of what they leave out."""
+    precision = measured.get("precision")
+    return (precision is not None and precision.null is not None
+            and precision.interval[1] < UNLIKE * precision.null.mean)  # fmt: skip
 
 
 def side_of(for_: bool, against: bool) -> Side:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -16,6 +17,7 @@ from adversaria.metrics.estimate import Estimate
 from adversaria.metrics.kinds import OF_SPEC
 from adversaria.metrics.likelihood import measured, resting
 
+NAME = "negative log-likelihood by annealing"
 TUNED = 10
 """Validation examples that sigma is tuned on."""
 SIMULATED = 10
@@ -40,7 +42,7 @@ def annealed(sets: Sets, n: int, sigma: float | None, temperatures: int) -> Mapp
     facts = {key: value for key, value in sets.facts.items() if "features" not in key}
     if sigma is None and game.can("likelihood") and game.can("prior"):
         found = annealed_likelihood(game, x, data=OF_SPEC[sets.data.spec.kind], how=how, protocol=facts)
-        return {"annealed": found}
+        return {"annealed": replace(found, name=NAME)}
     if sets.data.spec.kind not in ("image", "points"):
         raise UserError(f"a normal observation is for images and points; these are {sets.data.spec.kind} data")
     if sigma is None:
@@ -48,7 +50,7 @@ def annealed(sets: Sets, n: int, sigma: float | None, temperatures: int) -> Mapp
     gap = _gap(game, sigma, how)
     found = annealed_likelihood(game, x, data="continuous", sigma=sigma, how=how, gap=gap, scale="game form",
                                 protocol=facts)  # fmt: skip
-    return {"annealed": found, "annealing-gap": gap}
+    return {"annealed": replace(found, name=NAME), "annealing-gap": gap}
 
 
 def _tuned(game: Game, sets: Sets) -> float:

@@ -131,14 +131,20 @@ def energy(sets: Sets) -> Found:
 def neighbour_test(sets: Sets) -> Found:
     """1-nearest-neighbour test."""
     found = nearest_neighbour_test(real=sets.real, generated=sets.generated, seed=sets.seed, passes=sets.passes)
-    return {"nearest-neighbour": found}
+    return {"nearest-neighbour": within(found)}
 
 
 def bins(sets: Sets) -> Found:
     """Number of different bins, of bins that the training set makes."""
     found = bins_test(train=_training(sets), real=sets.real, generated=sets.generated, seed=sets.seed)
     lost = sum(bin["ratio"] is not None and bin["ratio"] < LOST for bin in found.details["different"])
-    return {"bins": replace(found, details={**found.details, "lost": lost})}
+    return {"bins": within(replace(found, details={**found.details, "lost": lost}))}
+
+
+def within(share: Estimate) -> Estimate:
+    """The share with its interval cut to what a share can be."""
+    low, high = share.interval
+    return replace(share, limits=(max(low, 0.0), min(high, 1.0)))
 
 
 def modes(sets: Sets) -> Found:
@@ -182,7 +188,10 @@ def copies(sets: Sets) -> Found:
         "detectable": detectable_copies(generated=len(generated), test=len(real)),
     }
     found = {
-        "copying": data_copying(train=train, test=real, generated=generated, seed=sets.seed, passes=passes),
+        "copying": replace(
+            data_copying(train=train, test=real, generated=generated, seed=sets.seed, passes=passes),
+            unit="0 for copies, 1 for far off",
+        ),
         "near-copies": replace(near, details={**near.details, **told}),
         "authenticity": replace(authenticity(train=train, test=real, generated=generated, passes=passes),
                                 lower_is_better=None),  # noise is authentic too
@@ -269,7 +278,7 @@ def codes(sets: Sets) -> Found:
 def stacks(sets: Sets) -> Found:
     """Classes of stacked data by a classifier for each channel."""
     if not isinstance(sets.data.store, Stacks):
-        raise UserError("these data are no stacks of labelled images (data stacked-digits, or --stacked)")
+        raise UserError("these data are no stacks of labelled images (train on stacked-digits, or with --stacked)")
     key = base_of(sets.data).fingerprint
     if key not in _CLASSIFIERS:
         _CLASSIFIERS[key] = stack_classifier(sets.data)

@@ -124,7 +124,7 @@ def prepare(data: Dataset, generated_x: Tensor, features: Features, *, against: 
     places, split = reference(data, against)
     chosen = generator(seed, 11).permutation(places)[: len(generated_x)]
     if min(len(chosen), len(generated_x)) < 10:
-        raise UserError(f"{len(generated_x)} samples against {len(chosen)} real examples; 10 of each at least")
+        raise UserError(f"{len(generated_x)} samples and {len(places)} real examples; 10 of each at least")
     train_places = np.empty(0, np.int64)
     if against != "train":
         train_places = np.sort(generator(seed, 12).permutation(data.members("train")[-1])[:most])

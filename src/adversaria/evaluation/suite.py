@@ -72,12 +72,20 @@ def wanted(names: Iterable[str]) -> dict[str, Metric]:
     owner = {number: metric for metric, entry in METRICS.items() for number in (metric, *entry.gives)}
     chosen = []
     for name in names:
+        if name.lower() in ELSEWHERE:
+            raise UserError(
+                f"unknown metric '{name}'; here it is '{ELSEWHERE[name.lower()]}', and named by its features"
+            )
         if name not in owner:
             raise unknown("metric", name, owner)
         chosen.append(owner[name])
     return {name: METRICS[name] for name in METRICS if name in chosen}
 
 
+ELSEWHERE = {"fid": "frechet", "fd": "frechet", "kid": "kernel", "is": "classifier-score", "inception-score":
+             "classifier-score", "c2st": "classifier-test", "ndb": "bins", "ppl": "path-length", "nll": "likelihood",
+             "1-nn": "nearest-neighbour", "1nn": "nearest-neighbour", "prdc": "manifold", "swd": "sliced"}  # fmt: skip
+"""What others call some of them."""
 QUICK = tuple(name for name, metric in METRICS.items() if metric.quick)
 
 

@@ -14,8 +14,10 @@ def checked(least: int = 2, **sets: Tensor) -> tuple[Tensor, ...]:
     """
     widths = set()
     for name, x in sets.items():
+        if not isinstance(x, Tensor):
+            raise UserError(f"{name} is a {type(x).__name__}; give a torch tensor: torch.as_tensor({name})")
         if x.ndim != 2:
-            raise UserError(f"{name} has shape {tuple(x.shape)}; expected (n, d), a row for each example: flatten it")
+            raise UserError(f"{name} has shape {tuple(x.shape)}; expected (n, d), a row for each example")
         if not x.is_floating_point():
             raise UserError(f"{name} has dtype {x.dtype}; features are floating point: use .float()")
         if len(x) < least:

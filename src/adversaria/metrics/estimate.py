@@ -66,7 +66,7 @@ class Estimate:
     @property
     def excess(self) -> float:
         """How far the value lies from its null, in the null's standard deviations; nan where there is no null."""
-        if self.null is None or not self.null.sd > 0:
+        if self.null is None or not self.null.sd > 1e-9 * max(1.0, abs(self.null.mean)):
             return math.nan
         return (self.value - self.null.mean) / self.null.sd
 

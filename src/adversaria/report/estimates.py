@@ -15,9 +15,9 @@ MOST = 40
 FAMILIES: dict[str, tuple[str, ...]] = {
     "distances": ("frechet", "kernel", "sliced", "wasserstein"),
     "manifold": ("precision", "recall", "density", "coverage", "vendi"),
-    "tests": ("classifier-test", "mmd", "energy", "nearest-neighbour", "bins"),
+    "tests": ("classifier-test", "c2st", "mmd", "energy", "nearest-neighbour", "bins"),
     "samples": ("classifier-score", "detail", "path-length"),
-    "likelihoods": ("likelihood", "annealed", "annealing"),
+    "likelihoods": ("likelihood", "nll", "annealed", "annealing"),
     "copies & support": ("birthday", "copying", "near-copies", "authenticity", "train-against-test"),
     "modes": ("modes", "high-quality", "classes", "stack"),
     "latents & codes": ("active-units", "mutual-information", "marginal-kl", "rate", "distortion", "code-perplexity",

@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import Any
 
 from adversaria.report.markup import Html, join, tag
-from adversaria.report.reading import Reading, Record, mapping_of
+from adversaria.report.reading import Reading, Record
 from adversaria.report.strips import STATES, badge, icon, kind
 from adversaria.report.wording import count, date, number
 
@@ -160,7 +160,11 @@ def _foot(column: list[int], i: int, n: int) -> Html:
 def states(told: Any) -> list[tuple[str, str]]:
     """State and sentence of each cell of a comparison's verdicts, which are states or mappings."""
     cells = told if isinstance(told, list) else []
-    return [
-        (state_of(cell), str(cell.get("sentence") or "")) if isinstance(cell, dict) else (str(cell).lower(), "")
-        for cell in map(lambda c: mapping_of(c) or c, cells)
-    ]
+    found = []
+    for cell in cells:
+        if isinstance(cell, dict):
+            found.append((state_of(cell), str(cell.get("sentence") or "")))
+        else:  # over seeds "fail (5 of 6)"
+            state, _, agreed = str(cell).partition(" (")
+            found.append((state.lower(), f"{agreed.rstrip(')')} seeds" if agreed else ""))
+    return found

@@ -81,7 +81,7 @@ def diagnose(folder: RunFolder, game: Game, data: Dataset, sets: Sets, measured:
 def diverged(folder: RunFolder, why: str) -> list[Verdict]:
     """Every verdict on a model whose samples aren't finite: it diverged, and no other fault can be looked for."""
     said = verdicts({}, rounds=folder.records("round"), scores=folder.records("score"), events=folder.records("event"))
-    found = []
+    found: list[Verdict] = []
     for verdict in said:
         if verdict.name == "divergence":
             evidence = (Evidence("samples", why, "for"), *verdict.evidence)

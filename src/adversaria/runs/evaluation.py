@@ -47,10 +47,12 @@ def samples_of(game: Game, data: Dataset, n: int, seed: int = 0) -> Tensor:
     except RuntimeError:  # tokens can't be drawn from probabilities that are no numbers
         if all(torch.isfinite(values).all() for values in game.state_dict().values() if values.is_floating_point()):
             raise
-        raise DivergedError("the model's weights are not finite: it diverged; go back to an earlier run") from None
+        told = "the model's weights are not finite: it diverged"
+        raise DivergedError(f"{told}; train again at lower learning rates") from None
     x = torch.cat(parts)
     if broken := int((~torch.isfinite(x.float()).flatten(1).all(1)).sum()):
-        raise DivergedError(f"{broken} of {n} samples are not finite: the model diverged; go back to an earlier run")
+        told = f"{broken} of {n} samples are not finite: the model diverged"
+        raise DivergedError(f"{told}; train again at lower learning rates")
     return data.spec.to_game(data.spec.to_user(x)) if data.spec.kind == "image" else x
 
 
@@ -117,8 +119,9 @@ def joined(before: Any, told: dict[str, Any]) -> dict[str, Any]:
     found = {estimate["metric"]: estimate for estimate in before["estimates"] + told["estimates"]}
     order = [key for metric in METRICS.values() for key in metric.gives]
     keys = sorted(found, key=lambda key: order.index(key) if key in order else len(order))
-    undefined = {name: why for name, why in (before["undefined"] | told["undefined"]).items()
-                 if name in told["undefined"] or name not in METRICS or not found.keys() & {*METRICS[name].gives}}  # fmt: skip
+    left = {name: why for name, why in before["undefined"].items()
+            if name in METRICS and not found.keys() & {*METRICS[name].gives}}  # fmt: skip
+    undefined = left | told["undefined"]
     return told | {"estimates": [found[key] for key in keys], "undefined": undefined,
                    "pictures": before.get("pictures", {}) | told["pictures"]}  # fmt: skip
 

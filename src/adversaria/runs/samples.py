@@ -41,22 +41,27 @@ def read_samples(path: Path, spec: DataSpec, n: int | None = None) -> Tensor:
 
 def _array(path: Path) -> np.ndarray[Any, Any]:
     try:
-        found = np.load(path, allow_pickle=False)
-        if isinstance(found, np.ndarray):
-            return found
-        name = "samples" if "samples" in found.files else found.files[0] if len(found.files) == 1 else None
-        if name is None:
-            raise UserError(f"{path} holds {', '.join(found.files) or 'no array'}; call the samples 'samples'")
-        values = found[name]
-        if not isinstance(values, np.ndarray):
-            raise UserError(f"{path} holds no array under '{name}'; write it again with numpy.savez(samples=...)")
-        return values
+        with path.open("rb") as stream:  # numpy leaves a file open that it can't read
+            return _only(np.load(stream, allow_pickle=False), path)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         if isinstance(error, UserError):
             raise
         pickled = "pickle" in str(error)  # numpy's words for objects, and for whatever else isn't its format
         why = "it holds pickled objects, or isn't numpy's format" if pickled else error
         raise UserError(f"{path} can't be read: {why}; write it again with numpy.savez(samples=...)") from None
+
+
+def _only(found: Any, path: Path) -> np.ndarray[Any, Any]:
+    """The array, or the archive's `samples`, or its only one."""
+    if isinstance(found, np.ndarray):
+        return found
+    name = "samples" if "samples" in found.files else found.files[0] if len(found.files) == 1 else None
+    if name is None:
+        raise UserError(f"{path} holds {', '.join(found.files) or 'no array'}; call the samples 'samples'")
+    values = found[name]
+    if not isinstance(values, np.ndarray):
+        raise UserError(f"{path} holds no array under '{name}'; write it again with numpy.savez(samples=...)")
+    return values
 
 
 def _fitted(values: np.ndarray[Any, Any], spec: DataSpec, path: Path) -> np.ndarray[Any, Any]:
