@@ -24,6 +24,7 @@ from torch import Tensor
 
 from adversaria.diagnose.periods import cycling
 from adversaria.errors import UserError
+from adversaria.metrics.balls import manifold
 from adversaria.metrics.bins import bins_test
 from adversaria.metrics.c2st import classifier_test
 from adversaria.metrics.class_score import classifier_score
@@ -31,12 +32,11 @@ from adversaria.metrics.copying import authenticity, data_copying, neighbour_rat
 from adversaria.metrics.estimate import Estimate
 from adversaria.metrics.frechet import frechet_distance, moments, raw_frechet
 from adversaria.metrics.kernel import kernel_distance
-from adversaria.metrics.balls import manifold
 from adversaria.metrics.nearest_test import nearest_neighbour_test
 from adversaria.metrics.support import birthday
+from adversaria.metrics.transport import sliced_wasserstein
 from adversaria.metrics.two_sample import energy_test, mmd_test
 from adversaria.metrics.vendi import vendi_score
-from adversaria.metrics.transport import sliced_wasserstein
 
 D = 8
 MIX = torch.from_numpy(np.random.default_rng(7).standard_normal((D, D)) / D**0.5)

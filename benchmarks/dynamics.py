@@ -15,10 +15,10 @@ import torch
 from adversaria import catalogue
 from adversaria.data import load
 from adversaria.diagnose.critics import gradient_probe, held_out_gap
-from adversaria.diagnose.periods import cycling
 from adversaria.diagnose.duality import duality_gap
 from adversaria.diagnose.dynamics import jacobian_eigenvalues, rotation_index
 from adversaria.diagnose.path import path_angle
+from adversaria.diagnose.periods import cycling
 from adversaria.game import play
 
 

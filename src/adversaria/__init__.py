@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from adversaria.game import play as play
 
 _HOMES = {
-    "recipe": "api", "train": "api", "load_run": "api", "Run": "api", "compare": "api", "load": "data", "DataSpec": "data",
-    "Game": "game", "Player": "game", "Stage": "game", "play": "game",
+    "recipe": "api", "train": "api", "load_run": "api", "compare": "api", "Run": "api", "load": "data",
+    "DataSpec": "data", "Game": "game", "Player": "game", "Stage": "game", "play": "game",
 }  # fmt: skip
 
 __all__ = [*_HOMES, "__version__"]

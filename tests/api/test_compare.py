@@ -214,11 +214,12 @@ def test_an_order_is_told_only_where_distances_differ():
     data = load("digits")
     real = data.examples(300, "train", seed=0).x
     near, far = (real + s * torch.randn(real.shape, generator=torch.Generator().manual_seed(1)) for s in (0.3, 1.5))
-    sets = {name: [prepare(data, x, pixels(data.spec))] for name, x in (("real", real), ("near", near), ("far", far))}
+    sets = {name: [prepare(data, x, pixels(data.spec))] for name, x in (("near", near), ("far", far))}
     said = agreement(["near", "far"], [sets["near"], sets["far"]], pixels(data.spec))
     assert said.startswith("kernel distance orders the models alike") and "pixels: near < far" in said
-    said = agreement(["a", "b"], [sets["real"], sets["real"]], pixels(data.spec))
-    assert said.startswith("kernel distance tells no order") and "a ~ b" in said
+    halves = [[prepare(data, part, pixels(data.spec))] for part in real.split(150)]
+    said = agreement(["a", "b"], halves, pixels(data.spec))
+    assert said.startswith("kernel distance tells no order") and " ~ " in said and " < " not in said
     turned = replace(pixels(data.spec), name="turned", function=lambda x: 1 / (0.1 + x.flatten(1).std(1, keepdim=True)),
                      d=1)  # fmt: skip
     pair = [prepare(data, x, turned) for x in (real * 0.5, far)]

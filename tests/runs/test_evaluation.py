@@ -35,6 +35,7 @@ def runs(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ADVERSARIA_CACHE", str(place / "cache"))
         patch.setattr(Checker, "due", lambda self, last: False)
+        patch.setattr("adversaria.runs.diagnosis.PROBE", 60)
         patch.setitem(prepare.__kwdefaults__, "most", 2000)  # of 100,000 training examples, for the sake of speed
         for name in NAMES:
             adv.train(adv.recipe(name, "smoke"), DATA.get(name, "digits"), out=place / name)
@@ -191,10 +192,10 @@ def test_what_cannot_be_had_is_one_line(runs, options, said):
 @pytest.mark.parametrize(("name", "sigma"), [("vae", None), ("vae", 0.5), ("gan", None), ("gan", 0.1)])
 def test_annealing_states_its_kind_and_sigma(runs, name, sigma):
     run = adv.load_run(runs / name)
-    told = run.evaluate(N, features=features(name), metrics=["vendi"], anneal=5, temperatures=8, sigma=sigma)
+    told = run.evaluate(N, features=features(name), metrics=["vendi"], anneal=5, temperatures=4, sigma=sigma)
     by = {values["metric"]: values for values in told["estimates"]}
     facts = by["annealed"]["protocol"]
-    assert by["annealed"]["n"] == 5 and "T=8" in facts["kind"]
+    assert by["annealed"]["n"] == 5 and "T=4" in facts["kind"]
     if name == "vae" and sigma is None:
         assert "sigma" not in facts["kind"] and "annealing-gap" not in by
     else:

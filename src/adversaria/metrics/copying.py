@@ -15,7 +15,7 @@ from adversaria.errors import UserError
 from adversaria.metrics.cells import clusters
 from adversaria.metrics.checks import checked, facts
 from adversaria.metrics.estimate import Estimate, Null
-from adversaria.metrics.neighbours import Passes
+from adversaria.metrics.neighbours import Passes, nearest
 from adversaria.metrics.shares import exact_interval, score_interval
 
 
@@ -236,8 +236,16 @@ def _cells(y: np.ndarray, x: np.ndarray, generated: Tensor, test: Tensor, centre
 
 
 def _authentic(train: Tensor, queries: Tensor, passes: Passes) -> int:
+    """How many queries are further from their nearest training example than that one is from its own nearest.
+
+    Only training examples that are somebody's nearest are looked up: the whole set against itself would be far more.
+    """
     near = passes.between(queries, train, 1)
-    return int((near.squared[:, 0] > passes.radii(train, 1)[near.index[:, 0]]).sum())
+    rows, place = near.index[:, 0].unique(return_inverse=True)
+    two = nearest(train[rows], train, 2)
+    itself = two.index[:, 0] == rows  # elsewhere a duplicate came first, at distance 0 like the row itself
+    own = torch.where(itself, two.squared[:, 1], two.squared[:, 0])
+    return int((near.squared[:, 0] > own[place]).sum())
 
 
 def _ratios(queries: Tensor, train: Tensor, k: int, passes: Passes) -> Tensor:
