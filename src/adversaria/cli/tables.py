@@ -63,7 +63,8 @@ def beyond(excess: float) -> str:
 
 def titled(e: Any, unit: str) -> str:
     """A number's name; of a likelihood also which kind it is, since kinds aren't comparable; its unit."""
-    return ", ".join(part for part in (e.name, e.protocol.get("kind", ""), unit) if part)
+    kind = str(e.protocol.get("kind", "")).removeprefix("annealed importance sampling ")  # its name says so
+    return ", ".join(part for part in (e.name, kind, unit) if part)
 
 
 def chance(p: float) -> str:
