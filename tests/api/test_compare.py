@@ -225,3 +225,12 @@ def test_an_order_is_told_only_where_distances_differ():
     pair = [prepare(data, x, turned) for x in (real * 0.5, far)]
     said = agreement(["pale", "far"], [[pair[0]], [pair[1]]], turned)
     assert said.startswith("warning: the order by kernel distance depends on the features"), said
+
+
+def test_a_difference_that_holm_takes_back_says_so():
+    from adversaria.api.comparing import _sentence
+
+    pair = {"a": 0, "b": 1, "p": 0.031, "p_holm": 0.062, "least_p": 0.031, "detectable": 0.06, "state": "inconclusive"}
+    row = {"pairs": [pair], "kinds": None, "lower_is_better": False}
+    assert _sentence(row, ["a", "b"]) == "inconclusive: p = 0.031 by itself, 0.062 among so many numbers (Holm)"
+    assert "a difference of 0.06" in _sentence({**row, "pairs": [{**pair, "p": 0.2, "p_holm": 0.4}]}, ["a", "b"])

@@ -236,6 +236,9 @@ def _sentence(row: dict[str, Any], labels: list[str]) -> str:
     least = max(pair["least_p"] for pair in tested)
     if least >= ALPHA:
         return f"inconclusive: this many seeds can't give p below {least:.3g}; six can"
+    nearest = min(tested, key=lambda pair: float(pair["p"]))
+    if nearest["p"] < ALPHA:
+        return f"inconclusive: p = {nearest['p']:.2g} by itself, {nearest['p_holm']:.2g} among so many numbers (Holm)"
     least_seen = max(pair["detectable"] for pair in tested)
     return f"inconclusive: a difference of {least_seen:.2g} would have shown" if least_seen > 0 else "all equal"
 
