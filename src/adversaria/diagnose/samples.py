@@ -7,6 +7,7 @@ was power to find the fault.
 from collections.abc import Mapping
 
 from adversaria.diagnose.verdict import Evidence, Side, Verdict, votes
+from adversaria.evaluation.measures import LOST
 from adversaria.metrics.estimate import Estimate
 
 Measured = Mapping[str, Estimate]
@@ -22,7 +23,7 @@ VENDI_LOSS, VENDI_KEPT = 0.7, 0.9
 """Parts of the real data's Vendi score below and above which it speaks for and against collapse."""
 BINS_P = 1e-3
 EMPTY = 0.2
-"""A bin counts as lost where its share is below this part of the real one."""
+"""Nothing of the data is reached where coverage is below this part of a perfect model's."""
 MISSED = 0.05
 """Share of known modes or classes lost that counts as a sign."""
 COPIES = 0.45
@@ -30,6 +31,7 @@ COPIES = 0.45
 RATIO = 0.03
 """Share of samples nearer to one training example than 99% of held-out ones are that counts as a sign."""
 COPY_P = 0.01
+"""And it has to be as rare as this among held-out examples."""
 BLUR, GRAIN = 0.7, 1.5
 """High-frequency power against that of the data below which images are blurred, above which they are grainy."""
 
@@ -138,7 +140,7 @@ def _bins(measured: Measured, off: bool) -> Evidence | None:
     if found is None or found.p is None:
         return None
     lost = int(found.details.get("lost", 0))
-    said = f"{lost} bins have less than {EMPTY:.0%} of their share; {shown(found)}"
+    said = f"{lost} bins have less than {LOST:.0%} of their share; {shown(found)}"
     return Evidence("bins", said, side_of(found.p < BINS_P and lost > 0 and not off, lost == 0))
 
 
@@ -156,7 +158,7 @@ def _classes(measured: Measured) -> Evidence | None:
         return None
     missing = found.details["missing"]
     named = f" ({', '.join(map(str, missing))})" if missing else ""
-    said = f"{len(missing)} of {len(found.details['counts'])} have less than {EMPTY:.0%} of their share{named}"
+    said = f"{len(missing)} of {len(found.details['counts'])} have less than {LOST:.0%} of their share{named}"
     return Evidence("classes", said, side_of(bool(missing), not missing))
 
 

@@ -99,10 +99,9 @@ def class_score(sets: Sets) -> Found:
 
 def classes(sets: Sets) -> Found:
     """Classes that the features' classifier sees among the samples, against those it sees among real examples."""
-    if sets.features.logits is None:
+    real, generated = sets.logits_of(sets.real_x), sets.logits
+    if real is None or generated is None:
         raise UserError("needs features trained as a classifier: data with labels, --features trained")
-    real, generated = (sets.logits_of(x) for x in (sets.real_x, sets.generated_x))
-    assert real is not None and generated is not None
     k = real.shape[1]
     law = torch.bincount(real.argmax(1), minlength=k).double()
     counts = torch.bincount(generated.argmax(1), minlength=k)

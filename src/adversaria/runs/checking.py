@@ -22,8 +22,6 @@ TRAIN = 5_000
 NULLS = 10
 SHARE = 0.1
 """Part of the training time that checks may take; the last one is always made."""
-
-
 FIRST = 1.0
 """Seconds that the first check is taken to cost; those after it, what the one before did."""
 
