@@ -21,9 +21,9 @@ def ali():
 def by_hand(E, G, D, x):
     """Logits of encoded and of decoded pairs, from the networks and the same noise."""
     torch.manual_seed(5)
-    z = torch.randn(len(x), 2)
     mu, log_sigma = E(x)[:, :2], E(x)[:, 2:]
     z_hat = mu + log_sigma.exp() * torch.randn(len(x), 2)
+    z = torch.randn(len(x), 2)
     return D(x, z_hat), D(G(z), z)
 
 
@@ -49,8 +49,8 @@ def test_the_generators_terms_are_the_discriminators_with_swapped_labels_on_the_
     q, p = by_hand(E, G, D, x)
     terms = terms_of(game, x)
     # softplus(-l) - softplus(l) = -l ties the two losses of one logit to each other.
-    for pair, logits, sign in (("encoded", q, 1), ("decoded", p, -1)):
-        difference = terms["discriminator"][pair] - terms["generators"][pair]
+    for pair, swapped, logits, sign in (("real", "mirror", q, 1), ("fake", "non-saturating", p, -1)):
+        difference = terms["discriminator"][pair] - terms["generators"][swapped]
         assert difference.item() == pytest.approx(-sign * logits.mean().item(), rel=1e-10)
 
 
@@ -88,4 +88,4 @@ def test_a_simultaneous_round_takes_both_gradients_at_the_same_point():
     record = next(play(stage, [x], rounds=1))
     for w, value in expected:
         torch.testing.assert_close(w.detach(), value)
-    assert record.terms["discriminator"]["encoded"] == pytest.approx(F.softplus(-q).mean().item())
+    assert record.terms["discriminator"]["real"] == pytest.approx(F.softplus(-q).mean().item())

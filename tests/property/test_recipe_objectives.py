@@ -65,7 +65,7 @@ def test_wgan_gp():
     slopes = torch.autograd.grad(f(points).sum(), points)[0].norm(dim=1)
     terms = terms_of(game, "critic", Batch(x))
     assert terms["wasserstein"] == pytest.approx((f(y).mean() - f(x).mean()).item())
-    assert terms["penalty"] == pytest.approx(7 * (slopes - 1).square().mean().item())
+    assert terms["gradient"] == pytest.approx(7 * (slopes - 1).square().mean().item())
     assert terms_of(game, "generator", Batch(x)) == pytest.approx({"wasserstein": -f(y).mean().item()})
 
 

@@ -16,7 +16,9 @@ VERBS = {
     "evaluate": "numbers with error bars:  adversaria evaluate runs/a, or samples.npz --data digits, or --controls",
     "diagnose": "verdicts in words, with their evidence:  adversaria diagnose runs/a",
     "compare": "runs in one table and page:  adversaria compare runs/a runs/b, or --recipes gan,vae --data digits",
+    "latent": "paths, sums, traversals, inversion of codes:  adversaria latent runs/a interpolate --pairs 6",
     "report": "write runs/a/report.html:  adversaria report runs/a",
+    "zoo": "the claims of every recipe, measured over seeds:  adversaria zoo list, zoo verify dcgan --quick",
     "new": "write a recipe of your own:  adversaria new my-gan --from wgan-gp",
     "cite": "a recipe's BibTeX entry",
 }

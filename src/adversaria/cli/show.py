@@ -6,6 +6,7 @@ import tyro
 
 from adversaria import catalogue
 from adversaria.cli.cite import bibtex
+from adversaria.zoo.results import states
 
 
 @dataclass(frozen=True)
@@ -32,16 +33,22 @@ def run(arguments: list[str]) -> int:
             print(f"  {name:<8} {', '.join(f'{key} {value}' for key, value in values.items())}")
     for line in players(entry):
         print(line)
-    for title, items in (
-        ("DEPARTURES FROM THE PAPER", entry.departures),
-        ("CLAIMS, unchecked", entry.claims),
-    ):
-        print(f"\n{title}")
-        for item in items or ("none stated",):
-            print(f"  - {item}")
+    print("\nDEPARTURES FROM THE PAPER")
+    for item in entry.departures or ("none stated",):
+        print(f"  - {item}")
+    for line in claims(entry):
+        print(line)
     if entry.reference:
         print(f"\nCITATION\n{bibtex(entry)}")
     return 0
+
+
+def claims(entry: catalogue.Entry) -> list[str]:
+    """What the recipe claims, and how each claim stands."""
+    lines = ["\nCLAIMS, as 'adversaria zoo verify' found them"]
+    for state in states(entry):
+        lines += [f"  - {state.claim}", *(f"      {line}" for line in state.lines)]
+    return lines if entry.claims else [*lines, "  - none stated"]
 
 
 def players(entry: catalogue.Entry) -> list[str]:

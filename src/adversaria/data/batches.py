@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from adversaria.data.dataset import Dataset
 
 _AHEAD = 2
+_LABELLED = 2
+"""The stream of the labelled examples' order, after those of two domains."""
 
 
 class _Order:
@@ -29,12 +32,14 @@ class _Order:
         self._known: dict[int, Any] = {}
 
     def cut(self, start: int, size: int) -> Any:
-        """Places start .. start + size of the row; `size` is at most the number of members."""
+        """Places start .. start + size of the row, over as many epochs as that takes."""
         epoch, begin = divmod(start, self._count)
         end = begin + size
-        if end <= self._count:
-            return self._epoch(epoch)[begin:end]
-        return self._look.join((self._epoch(epoch)[begin:], self._epoch(epoch + 1)[: end - self._count]))
+        piece = self._epoch(epoch)[begin:end]
+        while end > self._count:
+            epoch, end = epoch + 1, end - self._count
+            piece = self._look.join((piece, self._epoch(epoch)[:end]))
+        return piece
 
     def _epoch(self, epoch: int) -> Any:
         found = self._known.get(epoch)
@@ -51,8 +56,9 @@ class Batches:
 
     The epochs' permutations follow one another without a gap and are cut in pieces of `size`, so a batch may
     straddle two epochs. Two-domain data use independent permutations, one a domain, and `steps_per_epoch`
-    counts the larger. Images lie in memory channels last, whatever the storage; streamed batches are read
-    ahead in the background.
+    counts the larger. Where few training examples have labels, as many of them go with each batch in `labelled`,
+    in permutations of their own, over and over, and the labels of the others are never looked up. Images lie in
+    memory channels last, whatever the storage; streamed batches are read ahead in the background.
 
     Raises UserError where `size` is below 1 or above the number of examples in the split.
     """
@@ -78,6 +84,8 @@ class Batches:
         self._look = look = lookup(dataset.store, dataset.spec, device)
         self._orders = [_Order(members, seed, stream, look) for stream, members in enumerate(domains)]
         self._labels = None if dataset.labels is None else look.rows(dataset.labels)
+        labelled = dataset.labelled if split == "train" else None
+        self._labelled = None if labelled is None else _Order(labelled, seed, _LABELLED, look)
         self._coming: dict[int, Future[Batch]] = {}
         self._pool = None if isinstance(dataset.store, Memory) else ThreadPoolExecutor(1, "batches")
 
@@ -94,13 +102,19 @@ class Batches:
         return self._coming.pop(step).result()
 
     def _indices(self, step: int) -> list[Any]:
-        return [order.cut(step * self.size, self.size) for order in self._orders]
+        orders = self._orders if self._labelled is None else [*self._orders, self._labelled]
+        return [order.cut(step * self.size, self.size) for order in orders]
 
     def _make(self, indices: list[Any]) -> Batch:
         look = self._look
-        labels = None if self._labels is None else look.labels(self._labels, indices[0])
+        if self._labelled is not None:
+            return Batch(look.examples(indices[0]), labelled=self._with_labels(indices[1]))
         second = look.examples(indices[1]) if len(indices) > 1 else None
-        return Batch(look.examples(indices[0]), labels, second)
+        return replace(self._with_labels(indices[0]), y=second)
+
+    def _with_labels(self, index: Any) -> Batch:
+        labels = None if self._labels is None else self._look.labels(self._labels, index)
+        return Batch(self._look.examples(index), labels)
 
     def __iter__(self) -> Iterator[Batch]:
         return map(self.at, count())

@@ -15,6 +15,9 @@ from adversaria.data.splits import generator
 from adversaria.data.storage import Store
 from adversaria.errors import UserError, unknown
 
+_LABELLED = 20_160_610
+"""The stream of random numbers that chooses which labels show."""
+
 
 class Skipped(NamedTuple):
     """A file that was left out, and why."""
@@ -36,6 +39,8 @@ class Dataset:
     """int64 (n,), below `spec.classes`."""
     second: Mapping[str, np.ndarray] | None = None
     """In two-domain data, the indices of the second domain's examples, by split."""
+    labelled: np.ndarray | None = None
+    """Indices of the training examples whose labels a batch may carry; None for all. See `with_labels`."""
     notes: tuple[str, ...] = ()
     """What was done to the data on the way in, in sentences."""
     skipped: tuple[Skipped, ...] = ()
@@ -47,7 +52,7 @@ class Dataset:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256, in hex, of content, labels, splits and spec: the same wherever the data lie."""
+        """SHA-256, in hex, of content, labels, splits, spec and which labels show: the same wherever the data lie."""
         state = hashlib.sha256(self.store.digest().encode())
         state.update(SPEC.dump_json(self.spec))
         if self.labels is not None:
@@ -57,7 +62,18 @@ class Dataset:
             for name, index in splits.items():
                 state.update(f"{name} {len(index)}".encode())
                 state.update(index.astype("<i8").tobytes())
+        if self.labelled is not None:
+            state.update(f"labelled {len(self.labelled)}".encode())
+            state.update(self.labelled.astype("<i8").tobytes())
         return state.hexdigest()
+
+    @cached_property
+    def whole(self) -> "Dataset":
+        """The data with all their labels: what evaluation looks at, however few of them a game saw."""
+        if self.labelled is None:
+            return self
+        options = {key: value for key, value in self.options.items() if key != "labelled"}
+        return replace(self, labelled=None, notes=self.notes[:-1], options=options)
 
     def members(self, split: str) -> tuple[np.ndarray, ...]:
         """The indices of a split, one array a domain.
@@ -120,9 +136,39 @@ class Dataset:
             options={**self.options, "domains": [a, b]},
         )
 
+    def with_labels(self, n: int, seed: int = 0) -> "Dataset":
+        """A view of which only `n` training examples show their labels, in `Batch.labelled`; the others come without.
+
+        They are drawn at random by `seed`, as evenly over the classes as they come. Validation and test examples keep
+        their labels.
+
+        Raises UserError where the data have no labels, or hide some already, or `n` is below the number of classes
+        or above that of the training examples.
+        """
+        if self.labels is None or self.labelled is not None:
+            why = "has no labels" if self.labels is None else "hides labels already"
+            raise UserError(f"{self.name} {why}, and {n} are to be seen; take data with a label for every example")
+        order = generator(seed, _LABELLED).permutation(self.splits["train"])
+        labels = self.labels[order]
+        classes = np.unique(labels)
+        if not len(classes) <= n <= len(order):
+            raise UserError(
+                f"{n} labels asked of {self.name}, which has {len(classes)} classes and {len(order):,} training "
+                f"examples; ask for {len(classes)} to {len(order)}: --labels {min(max(n, len(classes)), len(order))}"
+            )
+        turn = np.empty(len(order), np.int64)  # the first of each class, then the second of each, ...
+        for k in classes:
+            turn[labels == k] = np.arange((labels == k).sum())
+        shown = np.sort(order[np.argsort(turn, kind="stable")[:n]])
+        counts = np.bincount(self.labels[shown], minlength=self.spec.classes)[classes]
+        each = f"{counts.min()}" if counts.min() == counts.max() else f"{counts.min()} to {counts.max()}"
+        note = f"{n:,} of {len(order):,} training examples show their labels, {each} a class (seed {seed})"
+        return replace(self, labelled=shown, notes=(*self.notes, note), options={**self.options, "labelled": [n, seed]})
+
     def _class(self, wanted: str | int) -> int:
-        if self.labels is None:
-            raise UserError(f"{self.name} has no labels, so no domains; use one folder a class, or (array, labels)")
+        if self.labels is None or self.labelled is not None:
+            why = "has no labels" if self.labels is None else "hides labels"
+            raise UserError(f"{self.name} {why}, so no domains; use one folder a class, or (array, labels)")
         names = self.spec.class_names or tuple(str(k) for k in range(self.spec.classes))
         if str(wanted) in names:
             return names.index(str(wanted))

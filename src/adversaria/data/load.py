@@ -37,6 +37,7 @@ def load(
     channels: int | None = None,
     domains: tuple[str | int, str | int] | None = None,
     stacked: bool = False,
+    labelled: tuple[int, int] | None = None,
     memory: int = _MEMORY,
     tolerance: float = _TOLERANCE,
     cache: str | os.PathLike[str] | None = None,
@@ -53,15 +54,16 @@ def load(
     and read from there. Broken files are skipped, up to the larger of 1 and `tolerance` of all; none at 0.
     `stacked` makes stacks of labelled grey images, three as the colours of one, with K^3 classes, as
     `stacked.stack` does; `stacked-digits` are such. `domains` makes two-domain data of two classes, as
-    `Dataset.domains_of` does.
+    `Dataset.domains_of` does; `labelled`, a number and a seed, hides all other labels of the training split, as
+    `Dataset.with_labels` does.
 
     Raises UserError where the source can't be used as asked.
     """
     if isinstance(source, Dataset):
-        return _arranged(source, stacked, domains)
+        return _arranged(source, stacked, domains, labelled)
     if isinstance(source, str) and source in STACKED:
         return _by_name(load(STACKED[source], size=size, crop=crop, channels=channels, memory=memory,
-                             tolerance=tolerance, cache=cache), source, domains)  # fmt: skip
+                             tolerance=tolerance, cache=cache), source, domains, labelled)  # fmt: skip
     if not 0 <= tolerance <= 1 or memory < 0:
         raise UserError(f"tolerance={tolerance:g}, memory={memory}; expected a share from 0 to 1, and 0 bytes or more")
     wanted = Wanted(_size(size), _crop(crop), _channels(channels))
@@ -84,20 +86,22 @@ def load(
         dataset = _of_rows(found, name)
     else:
         dataset = _of_pictures(found, name, memory, cache, tolerance)
-    return _arranged(replace(dataset, options=options), stacked, domains)
+    return _arranged(replace(dataset, options=options), stacked, domains, labelled)
 
 
-def _arranged(dataset: Dataset, stacked: bool, domains: Any) -> Dataset:
-    """Stacks of the data, unless they are stacks, or not; and one domain of it, or two."""
+def _arranged(dataset: Dataset, stacked: bool, domains: Any, labelled: Any) -> Dataset:
+    """Stacks of the data, unless they are stacks, or not; one domain of it, or two; all its labels, or few."""
     if stacked and not isinstance(dataset.store, Stacks):
         dataset = stack(dataset)
+    if labelled is not None:
+        dataset = dataset.with_labels(*_number_and_seed(labelled))
     return dataset if domains is None else dataset.domains_of(*_pair(domains))
 
 
-def _by_name(base: Dataset, name: str, domains: Any) -> Dataset:
+def _by_name(base: Dataset, name: str, domains: Any, labelled: Any) -> Dataset:
     """The stacks that have a name of their own: it alone loads them again, and no option says so twice."""
     made = stack(base)
-    return _arranged(replace(made, name=name, options={**base.options, "source": name}), False, domains)
+    return _arranged(replace(made, name=name, options={**base.options, "source": name}), False, domains, labelled)
 
 
 def _size(size: Any) -> Size | None:
@@ -125,6 +129,13 @@ def _pair(domains: Any) -> tuple[str | int, str | int]:
     if isinstance(domains, str) or len(domains) != 2:
         raise UserError(f"domains={domains!r}; expected two classes, such as (3, 8)")
     return domains[0], domains[1]
+
+
+def _number_and_seed(labelled: Any) -> tuple[int, int]:
+    pair = tuple(labelled) if isinstance(labelled, tuple | list) else (labelled, 0)
+    if len(pair) != 2 or not all(isinstance(part, int) for part in pair):
+        raise UserError(f"labelled={labelled!r}; expected how many examples show their labels and a seed: (100, 0)")
+    return pair[0], pair[1]
 
 
 def _of_pictures(

@@ -19,6 +19,7 @@ from adversaria.errors import UserError, unknown
 
 _MADE_SEED = 0
 _MADE_SIZES = {"train": 100_000, "valid": 10_000, "test": 10_000}
+_FOUR_SIZES = {"train": 4_000, "valid": 1_000, "test": 1_000}
 _FILES = ".zip, .npy, .npz, .csv, .tsv, .parquet, .idx or .gz"
 
 
@@ -34,6 +35,12 @@ def _tokens(_: Wanted) -> Found:
     return Found("sequence", values, splits=splits, categories=oracle.oracle().categories)
 
 
+def _four_points(_: Wanted) -> Found:
+    parts = [made.four_points(n, _MADE_SEED + i) for i, n in enumerate(_FOUR_SIZES.values())]
+    values, labels = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return Found("binary", values, labels, splits=joined_splits(_FOUR_SIZES))
+
+
 def _points(name: str) -> Callable[[Wanted], Found]:
     def drawn(_: Wanted) -> Found:
         points, labels = made.draw(name, sum(_MADE_SIZES.values()), _MADE_SEED)
@@ -45,6 +52,7 @@ def _points(name: str) -> Callable[[Wanted], Found]:
 MADE: dict[str, Callable[[Wanted], Found]] = {
     "digits": _digits,
     **{name: _points(name) for name in made.POINTS},
+    "four-points": _four_points,
     "oracle-tokens": _tokens,
     "stacked-digits": _digits,
 }

@@ -99,11 +99,13 @@ SPEC = TypeAdapter(DataSpec)
 @dataclass(frozen=True)
 class Batch:
     """Examples drawn for one move: `x` (n, *shape), `labels` long (n,) where there are any, and of two-domain
-    data the unpaired second domain `y` (n, *shape)."""
+    data the unpaired second domain `y` (n, *shape). Where few training examples have labels, `labels` is None and
+    `labelled` is a batch of those that have, drawn apart from `x`."""
 
     x: Tensor
     labels: Tensor | None = None
     y: Tensor | None = None
+    labelled: "Batch | None" = None
 
     def __len__(self) -> int:
         return len(self.x)

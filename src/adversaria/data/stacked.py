@@ -59,8 +59,9 @@ def stack(base: Dataset) -> Dataset:
     if spec.kind != "image" or spec.shape[0] != 1:
         what = f"images of {spec.shape[0]} channels" if spec.kind == "image" else f"{spec.kind} data"
         raise UserError(f"{base.name} holds {what}; stacks are made of grey images: read images with channels=1")
-    if base.labels is None or spec.domains > 1:
-        raise UserError(f"{base.name} has no labels, and a stack is known by those of its three images; label them")
+    if base.labels is None or base.labelled is not None or spec.domains > 1:
+        why = "has no labels" if base.labelled is None else "hides labels"
+        raise UserError(f"{base.name} {why}, and a stack is known by those of its three images; label them")
     sizes = {name: size if len(base.splits[name]) else 0 for name, size in SIZES.items()}
     drawn = [
         generator(_SEED, stream).choice(base.splits[name], (sizes[name], CHANNELS))

@@ -19,6 +19,7 @@ from adversaria.diagnose.untouched import (
     terms_of,
     untouched,
 )
+from adversaria.duel import PENALTIES
 from adversaria.errors import UserError, at_least
 from adversaria.game.game import Game, seeded
 from adversaria.game.player import Player
@@ -50,13 +51,13 @@ class DualityGap:
 
 def duality_gap(
     game: Game, train: Indexed | Iterable[Any], test: Indexed | Iterable[Any], *, stage: str | Stage | None = None,
-    steps: int = 100, evaluations: int = 16, adversary: str | None = None, without: Sequence[str] = ("penalty",),
+    steps: int = 100, evaluations: int = 16, adversary: str | None = None, without: Sequence[str] = PENALTIES,
     seed: int = 0,
 ) -> DualityGap:  # fmt: skip
     """What the players of a two-player game would win by deviating alone, from where they are.
 
         DG(u, v) = max_{v'} M(u, v') - min_{u'} M(u', v) >= 0, and 0 iff (u, v) is an equilibrium
-        M(u, v)  = -(the discriminator's loss, without its penalty)
+        M(u, v)  = -(the discriminator's loss, without its penalties)
 
     For logistic losses M = E log D + E log(1 - D), so that max_v' M = -2 ln 2 + 2 JSD with an unrestricted
     discriminator; for a Wasserstein critic M is the critic's estimate of the distance. Each deviating player takes

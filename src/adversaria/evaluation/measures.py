@@ -7,17 +7,20 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from adversaria.data import made
 from adversaria.data.stacked import Stacks, base_of
 from adversaria.errors import UserError
+from adversaria.evaluation.controls import gather
 from adversaria.evaluation.stacks import StackClassifier, stack_classifier, stack_coverage
 from adversaria.metrics.balls import manifold as precision_and_the_like
 from adversaria.metrics.bins import bins_test
 from adversaria.metrics.c2st import classifier_test
 from adversaria.metrics.class_score import classifier_score
+from adversaria.metrics.classification import classification_error
 from adversaria.metrics.copying import (
     Matches,
     authenticity,
@@ -251,6 +254,19 @@ def likelihood(sets: Sets) -> Found:
     facts = {k: v for k, v in sets.facts.items() if "features" not in k}
     found = negative_log_likelihood(game, x, data=OF_SPEC[sets.data.spec.kind], samples=None, protocol=facts)
     return {"likelihood": found}
+
+
+def classification(sets: Sets) -> Found:
+    """Share of the reference's split that the model itself puts into a wrong class."""
+    game, data = _model(sets, "classify"), sets.data
+    if data.labels is None:
+        raise UserError("these data have no labels")
+    places = np.concatenate([data.splits[split] for split in sets.facts["split"].split(" and ")])
+    parts = np.array_split(places, len(places) // 500 + 1)
+    told = [game.classify(gather(data, part).to(game.device)) for part in parts]
+    found = classification_error(logits=torch.cat(told).cpu(), labels=torch.from_numpy(data.labels[places]))
+    shown = data.splits["train"] if data.labelled is None else data.labelled
+    return {"classification": replace(found, details={"labels_used": len(shown), **found.details})}
 
 
 def latents(sets: Sets) -> Found:

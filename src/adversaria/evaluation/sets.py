@@ -129,7 +129,7 @@ def prepare(data: Dataset, generated_x: Tensor, features: Features, *, against: 
     if against != "train":
         train_places = np.sort(generator(seed, 12).permutation(data.members("train")[-1])[:most])
     real_x = gather(data, chosen)
-    facts = {"data": data.name, "data_fingerprint": data.fingerprint[:12], "split": split, "seed": seed,
+    facts = {"data": data.name, "data_fingerprint": data.whole.fingerprint[:12], "split": split, "seed": seed,
              **features.facts, "resize": "none"}  # fmt: skip
     return Sets(
         real=features(real_x), generated=features(generated_x),

@@ -48,6 +48,7 @@ METRICS: dict[str, Metric] = {
     "copies": Metric(by.copies, ("copying", "near-copies", "authenticity", "train-against-test"), quick=True),
     "path-length": Metric(by.path, ("path-length",)),
     "likelihood": Metric(by.likelihood, ("likelihood",), in_features=False),
+    "classification": Metric(by.classification, ("classification",), quick=True, in_features=False),
     "latents": Metric(by.latents, ("active-units", "mutual-information", "marginal-kl", "rate", "distortion"),
                       quick=True, in_features=False),
     "codes": Metric(by.codes, ("code-perplexity", "unused-codes"), quick=True, in_features=False),
@@ -84,7 +85,8 @@ def wanted(names: Iterable[str]) -> dict[str, Metric]:
 
 ELSEWHERE = {"fid": "frechet", "fd": "frechet", "kid": "kernel", "is": "classifier-score", "inception-score":
              "classifier-score", "c2st": "classifier-test", "ndb": "bins", "ppl": "path-length", "nll": "likelihood",
-             "1-nn": "nearest-neighbour", "1nn": "nearest-neighbour", "prdc": "manifold", "swd": "sliced"}  # fmt: skip
+             "1-nn": "nearest-neighbour", "1nn": "nearest-neighbour", "prdc": "manifold", "swd": "sliced", "accuracy":
+             "classification", "test-error": "classification"}  # fmt: skip
 """What others call some of them."""
 QUICK = tuple(name for name, metric in METRICS.items() if metric.quick)
 

@@ -65,9 +65,12 @@ class Network(nn.Module):
 def trained(data: Dataset, cache: Path | None = None) -> Features:
     """The data set's own features, from the cache or trained now (seconds for 8 x 8 digits, a minute for MNIST).
 
+    They are an instrument of measurement, and see all labels however few a game was shown.
+
     Raises:
         UserError: where the data are points or sequences, or the features don't rank the controls.
     """
+    data = data.whole
     spec = data.spec
     if spec.kind not in ("image", "binary"):
         raise UserError(f"features can't be trained on {spec.kind} data; use --features pixels")

@@ -31,6 +31,7 @@ class Game(nn.Module):
     | log_prob  | examples                 | exact log-likelihoods (n,) in nats                     |
     | bound     | examples                 | lower bounds on the log-likelihood (n,) in nats        |
     | score     | examples                 | a critic's logits (n,)                                 |
+    | classify  | examples                 | logits of the classes (n, classes)                     |
     | infer     | examples                 | codes drawn from q(z given x) (n, k), and log q (n,)   |
     | posterior | examples                 | its mean and log sd (n, k) each, where it is normal    |
     | likelihood | examples, codes         | log p(x given z) (n,) in nats                          |
@@ -56,6 +57,7 @@ class Game(nn.Module):
         log_prob: Callable[[Tensor], Tensor] | None = None,
         bound: Callable[[Tensor], Tensor] | None = None,
         score: Callable[[Tensor], Tensor] | None = None,
+        classify: Callable[[Tensor], Tensor] | None = None,
         infer: Callable[[Tensor], tuple[Tensor, Tensor]] | None = None,
         posterior: Callable[[Tensor], tuple[Tensor, Tensor]] | None = None,
         likelihood: Callable[[Tensor, Tensor], Tensor] | None = None,
@@ -81,8 +83,8 @@ class Game(nn.Module):
         self.codebook = codebook
         found: dict[str, Callable[..., Any] | None] = {
             "sample": sample, "latent": latent, "decode": decode, "encode": encode, "reconstruct": reconstruct,
-            "log_prob": log_prob, "bound": bound, "score": score, "infer": infer, "posterior": posterior,
-            "likelihood": likelihood, "prior": prior, "tokens": tokens,
+            "log_prob": log_prob, "bound": bound, "score": score, "classify": classify, "infer": infer,
+            "posterior": posterior, "likelihood": likelihood, "prior": prior, "tokens": tokens,
         }  # fmt: skip
         self.abilities: dict[str, Callable[..., Any]] = {
             name: ability for name, ability in found.items() if ability is not None
@@ -197,6 +199,11 @@ class Game(nn.Module):
     def score(self, x: Tensor) -> Tensor:
         """A critic's logits (n,)."""
         answer: Tensor = self.ask("score", x)
+        return answer
+
+    def classify(self, x: Tensor) -> Tensor:
+        """Logits of the classes (n, classes)."""
+        answer: Tensor = self.ask("classify", x)
         return answer
 
 

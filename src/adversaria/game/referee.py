@@ -10,14 +10,11 @@ from torch import Tensor, nn
 
 from adversaria.data.spec import Batch
 from adversaria.errors import UserError
+from adversaria.game.breakdown import NonFiniteError, breakdown
 from adversaria.game.optimizers import OptimizerSpec
 from adversaria.game.player import Player, Terms
 from adversaria.game.rounds import Indexed, Round, source_of
 from adversaria.game.stage import Stage
-
-
-class NonFiniteError(UserError):
-    """A player's loss or gradient was not finite for too many moves in a row."""
 
 
 class Referee:
@@ -52,8 +49,15 @@ class Referee:
             raise UserError(f"the objective of player '{player.name}' does not depend on what it owns; check `owns`")
         self._pending[player.name] = (terms, loss.detach(), gradients)
 
-    def step(self, player: Player) -> None:
-        """One optimiser step with the gradient at hand, if loss and gradient are finite; skipped otherwise."""
+    def host(self, player: Player) -> str:
+        """The player whose optimiser moves this one."""
+        return player.optimizer if isinstance(player.optimizer, str) else player.name
+
+    def step(self, player: Player, then: Callable[[], None] | None = None, ahead: bool = False) -> None:
+        """One optimiser step with the gradient at hand, if loss and gradient are finite; skipped otherwise.
+
+        A rule's `then` corrects the step before anything follows it; nothing follows, or is told of, a step `ahead`.
+        """
         terms, loss, gradients = self._pending.pop(player.name)
         own = self.parameters[player.name]
         norm = torch.stack(torch._foreach_norm([g for g in gradients if g is not None])).norm()
@@ -61,33 +65,26 @@ class Referee:
             self._skip(player, terms)
             return
         self.strikes[player.name] = 0
-        host = player.optimizer if isinstance(player.optimizer, str) else player.name
+        host = self.host(player)
         give(own, gradients)
         if self.specs[host].clip:
             nn.utils.clip_grads_with_norm_(own, self.specs[host].clip, norm)
         self.optimizers[host].step()
         give(own, [None] * len(own))  # a shared optimiser would take what is left behind for a gradient
-        if player.after:
-            with torch.no_grad():
+        with torch.no_grad():
+            if then:
+                then()
+            if player.after and not ahead:
                 player.after()
-        self.record.add(player.name, terms, norm)
+        if not ahead:
+            self.record.add(player.name, terms, norm)
 
     def _skip(self, player: Player, terms: Terms) -> None:
         self.record.skipped[player.name] = self.record.skipped.get(player.name, 0) + 1
         self.strikes[player.name] += 1
-        broken = [name for name, term in terms.items() if not torch.isfinite(term)] or ["its gradient"]
-        looked_through = [module for everyone in self.stage.players for module in everyone.owns]
-        tainted = [b for module in looked_through for b in module.buffers() if not torch.isfinite(b).all()]
-        if tainted or self.strikes[player.name] >= self.patience:
-            cause = (
-                "a network's running statistics are no longer finite"
-                if tainted
-                else (f"{self.strikes[player.name]} moves in a row were not finite")
-            )
-            raise NonFiniteError(
-                f"player '{player.name}' broke down in round {self.round + 1}: {cause} "
-                f"(not finite: {', '.join(broken)}); lower its learning rate or bound its gradient (clip)"
-            )
+        verdict = breakdown(self.stage, terms, self.strikes[player.name], self.patience)
+        if verdict:
+            raise NonFiniteError(f"player '{player.name}' broke down in round {self.round + 1}: {verdict}")
 
     def play_round(self, draw: Callable[[], Batch]) -> Round:
         """One round by the stage's rule, then the averages."""

@@ -9,7 +9,7 @@ from adversaria.data.spec import Batch
 from adversaria.errors import UserError
 from adversaria.game.averages import Average
 from adversaria.game.player import Player, Terms
-from adversaria.game.rules import Rule, alternating, simultaneous
+from adversaria.game.rules import Rule, alternating
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Stage:
     data: Callable[[Batch], Batch] | None = None
     """What is played on, made without gradient from the batch that is drawn; None for the batch itself."""
     joint: Callable[[Batch], Mapping[str, Terms]] | None = None
-    """For the simultaneous rule: every player's terms, by name, from one shared forward pass."""
+    """For rules other than the alternating one: every player's terms, by name, from one shared forward pass."""
     averages: tuple[Average, ...] = field(default=(), repr=False)
     """Averaged networks to update each round; a Game fills them in."""
 
@@ -36,10 +36,9 @@ class Stage:
         if not names or len(set(names)) < len(names):
             raise UserError(f"stage '{self.name}' has players {names}; give it at least one, each with its own name")
         for player in self.players:
-            if self.rule is simultaneous and player.moves != 1:
-                raise UserError(
-                    f"player '{player.name}' has moves={player.moves}; the simultaneous rule moves everyone once"
-                )
+            if self.rule is not alternating and player.moves != 1:
+                rule = self.rule.__name__
+                raise UserError(f"player '{player.name}' has moves={player.moves}; the {rule} rule moves everyone once")
             if isinstance(player.optimizer, str):
                 self._check_guest(player, {p.name: p for p in self.players}.get(player.optimizer))
         self._check_ownership()

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from adversaria.metrics.bins import fit_bins as fit_bins
     from adversaria.metrics.c2st import classifier_test as classifier_test
     from adversaria.metrics.class_score import classifier_score as classifier_score
+    from adversaria.metrics.classification import classification_error as classification_error
     from adversaria.metrics.copying import authenticity as authenticity
     from adversaria.metrics.copying import closest_pairs as closest_pairs
     from adversaria.metrics.copying import copying_power as copying_power
@@ -71,6 +72,7 @@ _NAMES = {
     "bins": "bins_test fit_bins",
     "c2st": "classifier_test",
     "class_score": "classifier_score",
+    "classification": "classification_error",
     "copying": "authenticity closest_pairs copying_power data_copying neighbour_ratio",
     "decoders": "annealed_likelihood gaussian_observation tune_sigma",
     "estimate": "Estimate Null comparable difference mean",

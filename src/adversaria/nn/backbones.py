@@ -1,25 +1,59 @@
 """From codes to examples and back, for whatever shape the data have: convolutions for images, layers for vectors."""
 
+import math
+from typing import Literal
+
 from torch import nn
 
-from adversaria.nn.dcgan import Critic, Generator, Norm
-from adversaria.nn.mlp import MLP
+from adversaria.nn.dcgan import Critic, Generator
+from adversaria.nn.mlp import MLP, MLPReader
+from adversaria.nn.modern import ModernCritic, ModernGenerator
+from adversaria.nn.norms import Norm, Virtual
+from adversaria.nn.reader import Reader
+from adversaria.nn.resnet import ResidualCritic, ResidualGenerator
+
+Network = Literal["dcgan", "resnet", "modern", "mlp", "gated", "resnet101"]
+"""For images: DCGAN's, WGAN-GP's or R3GAN's networks, an MLP, DCGAN's with gates, or 101 layers. Vectors have an MLP,
+with gates where it says so."""
 
 
 def decoder(
-    latent: int, shape: tuple[int, ...], *, width: int, hidden: int, depth: int,
-    norm: Norm = "batch", bounded: bool = True,
+    latent: int, shape: tuple[int, ...], *, width: int, hidden: int, depth: int, norm: Norm = "batch",
+    bounded: bool = True, network: Network = "dcgan", classes: int = 0,
 ) -> nn.Module:  # fmt: skip
-    """Codes (n, latent) -> (n, *shape): DCGAN's generator for images, an MLP (never bounded) for vectors."""
-    if len(shape) == 3:
-        return Generator(latent, shape, width, norm, bounded)
-    return MLP(latent, shape, hidden, depth)
+    """Codes (n, latent) -> (n, *shape), for images in [-1, 1] where `bounded`; vectors never are.
+
+    With `classes` it is called with (z, labels); the label sets scale and offset of what is normalised.
+    """
+    gated, deep = network == "gated", network == "resnet101"
+    made: nn.Module
+    if len(shape) != 3 or network == "mlp":
+        bounded = bounded and len(shape) == 3
+        return MLP(latent, shape, hidden, depth, bounded=bounded, gated=gated, classes=classes)
+    if network == "modern":
+        made = ModernGenerator(latent, shape, width, norm, bounded, classes=classes)
+    elif network in ("resnet", "resnet101"):
+        made = ResidualGenerator(latent, shape, width, norm, bounded, deep=deep, classes=classes)
+    else:
+        made = Generator(latent, shape, width, norm, bounded, gated=gated, classes=classes)
+    return Virtual(made, (latent,), classes > 0) if norm == "virtual" else made
 
 
 def encoder(
-    shape: tuple[int, ...], outputs: int = 1, *, width: int, hidden: int, depth: int, norm: Norm = "batch"
-) -> nn.Module:
-    """Examples (n, *shape) -> (n, outputs), or (n,) for one: DCGAN's critic for images, an MLP for vectors."""
-    if len(shape) == 3:
-        return Critic(shape, width, norm, outputs)
-    return MLP(shape[0], outputs if outputs > 1 else (), hidden, depth)
+    shape: tuple[int, ...], outputs: int = 1, *, width: int, hidden: int, depth: int, norm: Norm = "batch",
+    network: Network = "dcgan",
+) -> Reader:  # fmt: skip
+    """Examples (n, *shape) -> (n, outputs), or (n,) for one."""
+    gated, deep = network == "gated", network == "resnet101"
+    made: Reader
+    if len(shape) != 3 or network == "mlp":
+        return MLPReader(math.prod(shape), outputs, hidden, depth, gated=gated)
+    if network == "modern":
+        made = ModernCritic(shape, width, norm, outputs)
+    elif network in ("resnet", "resnet101"):
+        made = ResidualCritic(shape, width, norm, outputs, deep=deep)
+    else:
+        made = Critic(shape, width, norm, outputs, gated=gated)
+    if norm == "virtual":
+        made.body = Virtual(made.body, shape)
+    return made

@@ -6,11 +6,13 @@ number of channels is `width` at half the image's resolution and doubles with ea
 """
 
 import math
-from typing import Literal
 
 from torch import Tensor, nn
 
-Norm = Literal["batch", "layer", "instance", "none"]
+from adversaria.nn.conditional import Chain, Conditional
+from adversaria.nn.gated import Gate
+from adversaria.nn.norms import CENTRED, Norm, VirtualNorm, normalise
+from adversaria.nn.reader import Reader
 
 
 def levels(height: int, width: int) -> int:
@@ -18,73 +20,84 @@ def levels(height: int, width: int) -> int:
     return max(1, int(math.log2(max(min(height, width), 8) / 4)))
 
 
-def normalise(norm: Norm, channels: int) -> nn.Module:
-    """A normalisation layer; "layer" is over all of an example, as WGAN-GP's critics need it."""
-    if norm == "batch":
-        return nn.BatchNorm2d(channels)
-    if norm == "instance":
-        return nn.InstanceNorm2d(channels)
-    return nn.GroupNorm(1, channels) if norm == "layer" else nn.Identity()
+def start(height: int, width: int) -> tuple[int, int]:
+    """The resolution that a generator begins with: doubled `levels` times it covers the image."""
+    k = levels(height, width)
+    return math.ceil(height / 2**k), math.ceil(width / 2**k)
 
 
-class Generator(nn.Module):
+class Generator(Conditional):
     """Codes (n, latent) -> images (n, C, H, W), in [-1, 1] where `bounded`.
 
     A projection, then transposed 4x4 convolutions of stride 2 with normalisation and ReLU; the last layer has no
     normalisation and ends in tanh. Sizes that aren't a multiple of a power of two are cropped from the next one.
+
+    Args:
+        latent: numbers in a code.
+        shape: channels, height and width of an image.
+        width: channels at half the image's resolution.
+        norm: after each layer but the last.
+        bounded: end in tanh.
+        gated: gates in the place of ReLU.
+        classes: of the labels that set the normalisation's scale and offset; 0 for none.
     """
 
     def __init__(
-        self, latent: int, shape: tuple[int, ...], width: int, norm: Norm = "batch", bounded: bool = True
-    ) -> None:
+        self, latent: int, shape: tuple[int, ...], width: int, norm: Norm = "batch", bounded: bool = True, *,
+        gated: bool = False, classes: int = 0,
+    ) -> None:  # fmt: skip
         super().__init__()
         channels, self.height, self.width = shape
-        k = levels(self.height, self.width)
-        start = (math.ceil(self.height / 2**k), math.ceil(self.width / 2**k))
+        k, first, bias, m = levels(*shape[1:]), start(*shape[1:]), norm not in CENTRED, 2 if gated else 1
         c = width * 2 ** (k - 1)
-        layers: list[nn.Module] = [
-            nn.Linear(latent, c * start[0] * start[1], bias=norm != "batch"),
-            nn.Unflatten(1, (c, *start)),
-            normalise(norm, c),
-            nn.ReLU(inplace=True),
-        ]
+
+        def after(c: int) -> list[nn.Module]:
+            return [normalise(norm, m * c, classes), Gate() if gated else nn.ReLU(inplace=True)]
+
+        projection = nn.Linear(latent, m * c * first[0] * first[1], bias=bias)
+        layers: list[nn.Module] = [projection, nn.Unflatten(1, (m * c, *first)), *after(c)]
         for _ in range(k - 1):
-            up = nn.ConvTranspose2d(c, c // 2, 4, stride=2, padding=1, bias=norm != "batch")
-            layers += [up, normalise(norm, c // 2), nn.ReLU(inplace=True)]
+            up = nn.ConvTranspose2d(c, m * c // 2, 4, stride=2, padding=1, bias=bias)
+            layers += [up, *after(c // 2)]
             c //= 2
         layers.append(nn.ConvTranspose2d(c, channels, 4, stride=2, padding=1))
         if bounded:
             layers.append(nn.Tanh())
-        self.layers = nn.Sequential(*layers)
+        self.layers = Chain(*layers)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """DCGAN's initial weights."""
         self.apply(initialise)
 
-    def forward(self, z: Tensor) -> Tensor:
+    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """Images (n, C, H, W)."""
-        return self.layers(z)[:, :, : self.height, : self.width]
+        return self.layers(z, labels)[:, :, : self.height, : self.width]
 
 
-class Critic(nn.Module):
+class Critic(Reader):
     """Images (n, C, H, W) -> `outputs` numbers (n, outputs), or (n,) for one.
 
-    4x4 convolutions of stride 2 with LeakyReLU 0.2; no normalisation in the first layer; a linear read-out.
+    4x4 convolutions of stride 2 with LeakyReLU 0.2 (or gates); no normalisation in the first layer; a linear read-out.
     """
 
-    def __init__(self, shape: tuple[int, ...], width: int, norm: Norm = "batch", outputs: int = 1) -> None:
-        super().__init__()
+    def __init__(
+        self, shape: tuple[int, ...], width: int, norm: Norm = "batch", outputs: int = 1, *, gated: bool = False
+    ) -> None:
         channels, h, w = shape
-        c, layers = width, list[nn.Module]()
+        c, layers, m = width, list[nn.Module](), 2 if gated else 1
         for i in range(levels(h, w)):
-            plain = i == 0 or norm == "none"
-            layers.append(nn.Conv2d(channels, c, 4, stride=2, padding=1, bias=plain or norm != "batch"))
-            layers += [nn.Identity() if plain else normalise(norm, c), nn.LeakyReLU(0.2, inplace=True)]
+            after = normalise(norm, m * c) if i else nn.Identity()
+            bias = i == 0 or norm not in CENTRED
+            layers.append(nn.Conv2d(channels, m * c, 4, stride=2, padding=1, bias=bias))
+            layers += [after, Gate() if gated else nn.LeakyReLU(0.2, inplace=True)]
             channels, c, h, w = c, 2 * c, (h + 2 - 4) // 2 + 1, (w + 2 - 4) // 2 + 1
-        self.layers = nn.Sequential(*layers, nn.Flatten(), nn.Linear(channels * h * w, outputs))
-        self.apply(initialise)
+        super().__init__(nn.Sequential(*layers, nn.Flatten()), channels * h * w, outputs)
+        self.reset_parameters()
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Scores (n,) or (n, outputs)."""
-        y: Tensor = self.layers(x)
-        return y.squeeze(1) if y.shape[1] == 1 else y
+    def reset_parameters(self) -> None:
+        """DCGAN's initial weights."""
+        self.apply(initialise)
 
 
 def initialise(module: nn.Module) -> None:
@@ -93,6 +106,7 @@ def initialise(module: nn.Module) -> None:
         nn.init.normal_(module.weight, 0.0, 0.02)
         if module.bias is not None:
             nn.init.zeros_(module.bias)
-    if isinstance(module, nn.BatchNorm2d | nn.GroupNorm):
+    norms = (nn.BatchNorm2d, nn.InstanceNorm2d, nn.GroupNorm, VirtualNorm)
+    if isinstance(module, norms) and module.weight is not None and module.bias is not None:
         nn.init.normal_(module.weight, 1.0, 0.02)
         nn.init.zeros_(module.bias)

@@ -33,3 +33,21 @@ def saturating(logits: Float[Tensor, "*n"]) -> Float[Tensor, ""]:
 def squared_to(logits: Float[Tensor, "*n"], target: float | int) -> Float[Tensor, ""]:
     """E (logits - target)^2: one side of the least-squares losses. Mao et al. (2017), arXiv:1611.04076, Eq. 2."""
     return (logits - target).square().mean()
+
+
+def mostly_real(logits: Float[Tensor, "*n"], smooth: float) -> Float[Tensor, ""]:
+    """-(1 - s) E log D - s E log(1 - D): small where D is 1 - s, the smoothed target on data.
+
+    Salimans et al. (2016), arXiv:1606.03498, Section 3.4.
+    """
+    return (1 - smooth) * is_real(logits) + smooth * is_fake(logits)
+
+
+def hinge_real(logits: Float[Tensor, "*n"]) -> Float[Tensor, ""]:
+    """E max(0, 1 - logits): nothing to gain on data beyond the margin. Lim and Ye (2017), arXiv:1705.02894."""
+    return F.relu(1 - logits).mean()
+
+
+def hinge_fake(logits: Float[Tensor, "*n"]) -> Float[Tensor, ""]:
+    """E max(0, 1 + logits): nothing to gain on samples beyond the margin. Lim and Ye (2017), arXiv:1705.02894."""
+    return F.relu(1 + logits).mean()

@@ -8,19 +8,19 @@ All players move at once from one shared forward pass (Algorithm 1). At the opti
 the encoder is the decoder's posterior.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 import torch
 from pydantic.dataclasses import dataclass
-from torch import Tensor, nn
+from torch import Tensor
 
 from adversaria.data import Batch, DataSpec
-from adversaria.game import CHECKED, Adam, Count, Game, Player, Recipe, Reference, Stage, Terms, simultaneous
-from adversaria.nn.backbones import decoder, encoder
-from adversaria.nn.mlp import MLP
+from adversaria.duel import Duel, Pair, Parts
+from adversaria.game import CHECKED, Adam, Count, Game, Recipe, Reference, simultaneous
+from adversaria.nn.backbones import encoder
+from adversaria.nn.joint import JointDiscriminator
 from adversaria.nn.noise import normal
-from adversaria.objectives.adversarial import is_fake, is_real
+from adversaria.objectives.losses import NonSaturating
 
 REFERENCE = Reference(
     title="Adversarially Learned Inference",
@@ -43,19 +43,6 @@ CLAIMS = (
 )
 
 
-class JointDiscriminator(nn.Module):
-    """Logits (n,) of pairs: features of x beside features of z, read together."""
-
-    def __init__(self, x: nn.Module, features: int, latent: int, hidden: int) -> None:
-        super().__init__()
-        self.x, self.z = x, MLP(latent, hidden, hidden, 1, lambda: nn.LeakyReLU(0.2))
-        self.joint = MLP(features + hidden, (), hidden, 2, lambda: nn.LeakyReLU(0.2))
-
-    def forward(self, x: Tensor, z: Tensor) -> Tensor:
-        """Logits (n,)."""
-        return self.joint(torch.cat([self.x(x), self.z(z)], 1))
-
-
 @dataclass(frozen=True, kw_only=True, config=CHECKED)
 class ALI(Recipe):
     """Adversarially learned inference."""
@@ -74,40 +61,41 @@ class ALI(Recipe):
     """For the discriminator (Appendix A: 1e-4)."""
     generators: Adam = Adam(lr=5e-4, betas=(0.5, 0.999))
     """For encoder and decoder (Appendix A: 1e-4)."""
+    parts: Parts = Parts()
+    """Techniques beside the recipe's own, such as --parts.r1 1; 'adversaria show' lists them."""
     batch: Count = 100
     """Examples a round (Appendix A)."""
     rounds: Count = 2_500
     """Rounds of play."""
 
     def game(self, spec: DataSpec) -> Game:
+        parts = self.parts
         size: Any = {"width": self.width, "hidden": self.hidden, "depth": self.depth}
         E = encoder(spec.shape, 2 * self.latent, **size)
-        G = decoder(self.latent, spec.shape, **size)
-        D = JointDiscriminator(encoder(spec.shape, self.hidden, norm="none", **size), self.hidden, self.latent,
-                               self.hidden)  # fmt: skip
+        G = parts.decoder(self.latent, spec.shape, **size)
+        x_reader = parts.critic(spec.shape, self.hidden, norm="none", **size)
+        D = parts.equip(JointDiscriminator(x_reader, self.hidden, parts.pack * self.latent, self.hidden))
 
         def infer(x: Tensor) -> Tensor:
             mu, log_sigma = E(x).chunk(2, 1)
             return mu + torch.exp(log_sigma) * torch.randn_like(mu)
 
-        def joint(batch: Batch) -> Mapping[str, Terms]:
-            x, z = batch.x, normal(len(batch), self.latent, like=G)
-            q, p = D(x, infer(x)), D(G(z), z)
-            return {
-                "discriminator": {"encoded": is_real(q), "decoded": is_fake(p)},
-                "generators": {"encoded": is_fake(q), "decoded": is_real(p)},
-            }
+        def prior(n: int) -> Tensor:
+            return normal(n, self.latent, like=G)
 
-        players = (
-            Player("discriminator", (D,), lambda b: joint(b)["discriminator"], self.discriminator),
-            Player("generators", (E, G), lambda b: joint(b)["generators"], self.generators),
-        )
+        def decoded(batch: Batch) -> Pair:
+            z = prior(len(batch))
+            return G(z), z
+
+        duel = Duel((E, G), D, loss=NonSaturating(), joint=True, real=lambda batch: (batch.x, infer(batch.x)),
+                    fake=decoded, parts=parts, batch=self.batch, rounds=self.rounds,
+                    called=("discriminator", "generators"))  # fmt: skip
         return Game(
-            stages=[Stage(players, rule=simultaneous, joint=joint)],
-            networks={"encoder": E, "decoder": G, "discriminator": D},
+            stages=[duel.stage(self.discriminator, self.generators, rule=simultaneous)],
+            networks={"encoder": E, "decoder": G, "discriminator": D, **duel.networks},
             averages={"encoder": self.average, "decoder": self.average},
-            sample=lambda n: G(normal(n, self.latent, like=G)),
-            latent=lambda n: normal(n, self.latent, like=G),
+            sample=lambda n: G(prior(n)),
+            latent=prior,
             decode=G,
             encode=infer,
         )

@@ -3,21 +3,31 @@
     discriminator   max_D  E log D(x | c) + E log(1 - D(G(z | c) | c)),   z ~ N(0, I)                       Eq. 2
     generator       max_G  E log D(G(z | c) | c)
 
-The label enters by concatenation: an embedding of c beside z, and as constant planes (or columns) beside x. The
-labels of generated examples are those of the batch.
+How the discriminator takes the label c, with phi(x) its features and psi its read-out:
+
+    concatenation   D([x, 1_c])                  c one-hot, as constant planes or columns              1411.1784
+    embedding       D([x, e_c])                  the same with a learned embedding
+    projection      D = psi(phi(x)) + <e_c, phi(x)>                                                    1802.05637, Eq. 3
+    classifier      D(x), and P(c | x) from the same features: both players also maximise
+                    E log P(c | x) + E log P(c | G(z | c))                                             1610.09585
+
+The generator has 1_c or e_c beside z, or a scale and offset for each class in its normalisation (conditional batch
+norm). The labels of generated examples are those of the batch.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
 
 from adversaria.data import Batch, DataSpec
-from adversaria.game import CHECKED, Adam, Count, Game, Player, Recipe, Reference, Terms
-from adversaria.nn.backbones import decoder, encoder
+from adversaria.duel import Duel, Pair, Parts
+from adversaria.game import CHECKED, Adam, Count, Game, Recipe, Reference, Terms, Weight
+from adversaria.nn.conditional import AuxiliaryClassifier, Concatenation, Projection
 from adversaria.nn.noise import normal
-from adversaria.objectives.adversarial import is_fake, is_real
+from adversaria.objectives.losses import NonSaturating
 
 REFERENCE = Reference(
     title="Conditional Generative Adversarial Nets", authors="Mirza, Osindero", year=2014, arxiv="1411.1784"
@@ -25,6 +35,8 @@ REFERENCE = Reference(
 PRESETS = {
     "smoke": {"latent": 8, "embedding": 4, "width": 4, "hidden": 16, "depth": 1, "batch": 8, "rounds": 4},
     "small": {"width": 32, "rounds": 1_500},
+    "projection": {"condition": "projection", "generator_condition": "norm"},
+    "ac": {"condition": "classifier"},
 }
 DEPARTURES = (
     "DCGAN's networks and Adam; the paper has maxout layers with dropout and momentum.",
@@ -34,27 +46,20 @@ DEPARTURES = (
 CLAIMS = ("Samples given a label belong to its class (Section 4.1, Figure 2).",)
 
 
-class Labelled(nn.Module):
-    """A network that also sees an embedding of the label, concatenated to its input along dimension 1."""
-
-    def __init__(self, network: nn.Module, classes: int, size: int) -> None:
-        super().__init__()
-        self.network, self.embedding = network, nn.Embedding(classes, size)
-
-    def forward(self, x: Tensor, labels: Tensor) -> Tensor:
-        """The network's output on x (n, k, ...) and the labels' embedding spread over the other dimensions."""
-        c = self.embedding(labels)
-        return self.network(torch.cat([x, c.view(*c.shape, *[1] * (x.ndim - 2)).expand(-1, -1, *x.shape[2:])], 1))
-
-
 @dataclass(frozen=True, kw_only=True, config=CHECKED)
 class CGAN(Recipe):
-    """Conditional GAN by concatenation."""
+    """Conditional GAN."""
 
     latent: Count = 100
     """Dimension of z (Section 4.1)."""
+    condition: Literal["concatenation", "embedding", "projection", "classifier"] = "embedding"
+    """How the discriminator takes the label."""
+    generator_condition: Literal["concatenation", "embedding", "norm"] = "embedding"
+    """How the generator takes it: beside z, or by conditional normalisation."""
     embedding: Count = 16
-    """Dimension of the label's embedding in each player."""
+    """Dimension of the label's embedding where it is concatenated."""
+    classify: Weight = 1.0
+    """Weight of the class terms, with condition classifier."""
     width: Count = 64
     """Channels at half the image's resolution."""
     hidden: Count = 256
@@ -65,35 +70,49 @@ class CGAN(Recipe):
     """Decay of the averaged generator that samples; 0 for none."""
     adam: Adam = Adam(lr=2e-4, betas=(0.5, 0.999))
     """For both players (DCGAN's)."""
+    parts: Parts = Parts()
+    """Techniques beside the recipe's own, such as --parts.r1 1; 'adversaria show' lists them."""
     batch: Count = 128
     """Examples a move (Section 4.1: 100)."""
     rounds: Count = 2_000
     """Rounds of play."""
 
     def game(self, spec: DataSpec) -> Game:
-        classes = self.labels_of(spec)
-        size: Any = {"width": self.width, "hidden": self.hidden, "depth": self.depth}
-        G = Labelled(decoder(self.latent + self.embedding, spec.shape, **size), classes, self.embedding)
-        shape = (spec.shape[0] + self.embedding, *spec.shape[1:])
-        D = Labelled(encoder(shape, **size), classes, self.embedding)
+        G, D = self.networks(spec, self.labels_of(spec))
 
-        def fake(labels: Tensor | None) -> Tensor:
-            assert labels is not None
+        def sample(labels: Tensor) -> Tensor:
             return G(normal(len(labels), self.latent, like=G), labels)
 
-        def discriminator(batch: Batch) -> Terms:
-            with torch.no_grad():
-                y = fake(batch.labels)
-            return {"real": is_real(D(batch.x, batch.labels)), "fake": is_fake(D(y, batch.labels))}
+        def told(batch: Batch) -> Tensor:
+            assert batch.labels is not None
+            return batch.labels
 
-        def generator(batch: Batch) -> Terms:
-            return {"non-saturating": is_real(D(fake(batch.labels), batch.labels))}
+        def class_terms(*pairs: Pair) -> Terms:
+            return {"class": self.classify * torch.stack([cross_entropy(D.classify(x), c) for x, c in pairs]).sum()}
 
+        classifies = self.condition == "classifier"
+        duel = Duel(G, D, loss=NonSaturating(), fake=lambda b: (sample(told(b)), told(b)),
+                    real=lambda b: (b.x, told(b)), parts=self.parts, batch=self.batch, rounds=self.rounds,
+                    also=(class_terms, lambda real, fake: class_terms(fake)) if classifies else None)  # fmt: skip
         return Game(
-            Player("discriminator", (D,), discriminator, self.adam),
-            Player("generator", (G,), generator, self.adam),
-            networks={"generator": G, "discriminator": D},
+            stages=[duel.stage(self.adam, self.adam)],
+            networks={"generator": G, "discriminator": D, **duel.networks},
             averages={"generator": self.average},
             condition="label",
-            sample=fake,
+            sample=sample,
+            classify=D.classify if classifies else None,
         )
+
+    def networks(self, spec: DataSpec, classes: int) -> tuple[nn.Module, Any]:
+        """Generator and discriminator, each called with labels too."""
+        size: Any = {"width": self.width, "hidden": self.hidden, "depth": self.depth}
+        planes = {"concatenation": classes, "embedding": self.embedding}
+        beside = planes.get(self.generator_condition, 0)
+        G = self.parts.decoder(self.latent + beside, spec.shape, classes=0 if beside else classes, **size)
+        more = planes.get(self.condition, 0)
+        D = self.parts.critic((spec.shape[0] + more, *spec.shape[1:]), **size)
+        if beside:
+            G = Concatenation(G, classes, beside, self.generator_condition == "concatenation")
+        if more:
+            return G, Concatenation(D, classes, more, self.condition == "concatenation")
+        return G, Projection(D, classes) if self.condition == "projection" else AuxiliaryClassifier(D, classes)

@@ -7,14 +7,16 @@ Batch normalisation everywhere but in G's last and D's first layer, ReLU in G an
 weights from N(0, 0.02), Adam with a rate of 2e-4 and beta_1 of 0.5 (Sections 3 and 4).
 """
 
+from typing import Any
+
 import torch
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from adversaria.data import Batch, DataSpec
-from adversaria.game import CHECKED, Adam, Count, Game, Player, Recipe, Reference, Terms
-from adversaria.nn.dcgan import Critic, Generator
-from adversaria.objectives.adversarial import is_fake, is_real
+from adversaria.data import DataSpec
+from adversaria.duel import Parts, contest
+from adversaria.game import CHECKED, Adam, Count, Game, Recipe, Reference
+from adversaria.objectives.losses import NonSaturating
 
 REFERENCE = Reference(
     title="Unsupervised Representation Learning with Deep Convolutional Generative Adversarial Networks",
@@ -53,33 +55,19 @@ class DCGAN(Recipe):
     """Decay of the averaged generator that samples; 0 for none."""
     adam: Adam = Adam(lr=2e-4, betas=(0.5, 0.999))
     """For both players (Section 4)."""
+    parts: Parts = Parts()
+    """Techniques beside the recipe's own, such as --parts.r1 1; 'adversaria show' lists them."""
     batch: Count = 128
     """Examples a move (Section 4)."""
     rounds: Count = 2_000
     """Rounds of play."""
 
     def game(self, spec: DataSpec) -> Game:
-        G = Generator(self.latent, spec.shape, self.width)
-        D = Critic(spec.shape, self.width)
+        size: Any = {"width": self.width, "hidden": 512, "depth": 4}
+        G = self.parts.decoder(self.latent, spec.shape, **size)
+        D = self.parts.critic(spec.shape, **size)
 
         def prior(n: int) -> Tensor:
             return torch.rand(n, self.latent, device=next(G.parameters()).device) * 2 - 1
 
-        def discriminator(batch: Batch) -> Terms:
-            with torch.no_grad():
-                y = G(prior(len(batch)))
-            return {"real": is_real(D(batch.x)), "fake": is_fake(D(y))}
-
-        def generator(batch: Batch) -> Terms:
-            return {"non-saturating": is_real(D(G(prior(len(batch)))))}
-
-        return Game(
-            Player("discriminator", (D,), discriminator, self.adam),
-            Player("generator", (G,), generator, self.adam),
-            networks={"generator": G, "discriminator": D},
-            averages={"generator": self.average},
-            sample=lambda n: G(prior(n)),
-            latent=prior,
-            decode=G,
-            score=D,
-        )
+        return contest(self, G, D, prior, loss=NonSaturating(), optimizers=(self.adam, self.adam))

@@ -8,18 +8,17 @@ For a fixed G the best discriminator is D* = p_data / (p_data + p_G) (Prop. 1), 
 -log 4 + 2 JSD(p_data || p_G) (Theorem 1): -1.386 at the equilibrium, where D = 1/2.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-import torch
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from adversaria.data import Batch, DataSpec
-from adversaria.game import CHECKED, Adam, Count, Game, Player, Recipe, Reference, Terms
-from adversaria.nn.mlp import MLP
+from adversaria.data import DataSpec
+from adversaria.duel import Parts, contest
+from adversaria.game import CHECKED, Adam, Count, Game, Recipe, Reference
 from adversaria.nn.noise import normal
-from adversaria.objectives.adversarial import is_fake, is_real, saturating
+from adversaria.objectives.losses import LOSSES
 
 REFERENCE = Reference(
     title="Generative Adversarial Nets",
@@ -57,35 +56,20 @@ class GAN(Recipe):
     """Decay of the averaged generator that samples; 0 for none."""
     adam: Adam = Adam(lr=1e-3, betas=(0.0, 0.9), schedule="linear")
     """For both players."""
+    parts: Parts = Parts()
+    """Techniques beside the recipe's own, such as --parts.r1 1; 'adversaria show' lists them."""
     batch: Count = 256
     """m (Algorithm 1)."""
     rounds: Count = 8_000
     """Rounds of play."""
 
     def game(self, spec: DataSpec) -> Game:
+        size: Any = {"width": 32, "hidden": self.hidden, "depth": self.depth, "network": "mlp"}
         latent = self.latent or min(spec.size, 64)
-        G = MLP(latent, spec.shape, self.hidden, self.depth, bounded=spec.kind == "image")
-        D = MLP(spec.size, (), self.hidden, self.depth)
+        G = self.parts.decoder(latent, spec.shape, **size)
+        D = self.parts.critic(spec.shape, **size)
 
-        def fake(n: int) -> Tensor:
-            return G(normal(n, latent, like=G))
+        def prior(n: int) -> Tensor:
+            return normal(n, latent, like=G)
 
-        def discriminator(batch: Batch) -> Terms:
-            with torch.no_grad():
-                y = fake(len(batch))
-            return {"real": is_real(D(batch.x)), "fake": is_fake(D(y))}
-
-        def generator(batch: Batch) -> Terms:
-            logits = D(fake(len(batch)))
-            return {self.loss: is_real(logits) if self.loss == "non-saturating" else saturating(logits)}
-
-        return Game(
-            Player("discriminator", (D,), discriminator, self.adam, moves=self.steps),
-            Player("generator", (G,), generator, self.adam),
-            networks={"generator": G, "discriminator": D},
-            averages={"generator": self.average},
-            sample=fake,
-            latent=lambda n: normal(n, latent, like=G),
-            decode=G,
-            score=D,
-        )
+        return contest(self, G, D, prior, loss=LOSSES[self.loss](), optimizers=(self.adam, self.adam), steps=self.steps)

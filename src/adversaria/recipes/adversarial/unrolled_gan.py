@@ -8,21 +8,17 @@ The generator's gradient runs through the k steps (Eq. 10, second term); only th
 GAN of Goodfellow et al.; with k > 0 a collapse onto one mode is foreseen to be punished.
 """
 
-from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Any
 
-import torch
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
-from torch.func import functional_call
 
-from adversaria.data import Batch, DataSpec
-from adversaria.game import CHECKED, Adam, Count, Game, Player, Recipe, Reference, Terms, Weight
-from adversaria.nn.mlp import MLP
+from adversaria.data import DataSpec
+from adversaria.duel import Parts, contest
+from adversaria.game import CHECKED, Adam, Count, Game, Recipe, Reference, Weight
 from adversaria.nn.noise import normal
-from adversaria.objectives.adversarial import is_fake, is_real
-from adversaria.ops import descend
+from adversaria.objectives.losses import NonSaturating
 
 REFERENCE = Reference(
     title="Unrolled Generative Adversarial Networks",
@@ -32,10 +28,11 @@ REFERENCE = Reference(
     venue="ICLR",
 )
 PRESETS = {
-    "smoke": {"latent": 4, "hidden": 8, "depth": 1, "unroll": 2, "batch": 8, "rounds": 4},
+    "smoke": {"latent": 4, "width": 4, "hidden": 8, "depth": 1, "unroll": 2, "batch": 8, "rounds": 4},
     "small": {"hidden": 64, "unroll": 3, "batch": 128, "rounds": 1_500},
 }
 DEPARTURES = (
+    "ReLU layers for points (Appendix A: tanh), and for images DCGAN's convolutions.",
     "The surrogate takes plain gradient steps, Eq. 6 as written; the paper's experiments unroll Adam (Appendix A).",
     "The generator's loss after unrolling is -log D, its non-saturating form; Eq. 8 has the minimax one.",
     "An averaged generator samples.",
@@ -49,10 +46,12 @@ class UnrolledGAN(Recipe):
 
     latent: Count = 256
     """Dimension of z (Appendix A)."""
+    width: Count = 32
+    """Channels at half the image's resolution."""
     hidden: Count = 128
-    """Units in a hidden layer (Appendix A)."""
+    """Units in a hidden layer, for data that aren't images (Appendix A)."""
     depth: Count = 2
-    """Hidden layers (Appendix A)."""
+    """Hidden layers, for data that aren't images (Appendix A)."""
     unroll: Annotated[int, Field(ge=0)] = 5
     """k, the discriminator steps looked through (Section 2.2); 0 for a plain GAN."""
     step: Weight = 0.1
@@ -63,40 +62,22 @@ class UnrolledGAN(Recipe):
     """For the generator (Appendix A)."""
     discriminator: Adam = Adam(lr=1e-3, betas=(0.5, 0.999), schedule="linear")
     """For the discriminator (Appendix A: its rate is the smaller one, 1e-4)."""
+    parts: Parts = Parts()
+    """Techniques beside the recipe's own, such as --parts.r1 1; 'adversaria show' lists them."""
     batch: Count = 256
     """Examples a move (Appendix A: 512)."""
     rounds: Count = 4_000
     """Rounds of play."""
 
     def game(self, spec: DataSpec) -> Game:
-        G = MLP(self.latent, spec.shape, self.hidden, self.depth, torch.nn.Tanh, bounded=spec.kind == "image")
-        D = MLP(spec.size, (), self.hidden, self.depth, torch.nn.Tanh)
+        size: Any = {"width": self.width, "hidden": self.hidden, "depth": self.depth}
+        G = self.parts.decoder(self.latent, spec.shape, **size)
+        D = self.parts.critic(spec.shape, **size)
 
-        def fake(n: int) -> Tensor:
-            return G(normal(n, self.latent, like=G))
+        def prior(n: int) -> Tensor:
+            return normal(n, self.latent, like=G)
 
-        def discriminator(batch: Batch) -> Terms:
-            with torch.no_grad():
-                y = fake(len(batch))
-            return {"real": is_real(D(batch.x)), "fake": is_fake(D(y))}
-
-        def generator(batch: Batch) -> Terms:
-            x, y = batch.x, fake(len(batch))
-
-            def minus_v(theta: Mapping[str, Tensor]) -> Tensor:
-                at = dict(theta)
-                return is_real(functional_call(D, at, (x,))) + is_fake(functional_call(D, at, (y,)))
-
-            theta_k = descend(D, minus_v, self.unroll, self.step)
-            return {"unrolled": is_real(functional_call(D, theta_k, (y,)))}
-
-        return Game(
-            Player("discriminator", (D,), discriminator, self.discriminator),
-            Player("generator", (G,), generator, self.generator),
-            networks={"generator": G, "discriminator": D},
-            averages={"generator": self.average},
-            sample=fake,
-            latent=lambda n: normal(n, self.latent, like=G),
-            decode=G,
-            score=D,
-        )
+        return contest(
+            self, G, D, prior, loss=NonSaturating(), optimizers=(self.discriminator, self.generator),
+            parts=self.parts.own(unroll=self.unroll, unroll_step=self.step),
+        )  # fmt: skip

@@ -8,15 +8,14 @@ Minus the critic's first two terms estimate the Wasserstein-1 distance between d
 
 from typing import Any
 
-import torch
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from adversaria.data import Batch, DataSpec
-from adversaria.game import CHECKED, Adam, Count, Game, Player, Recipe, Reference, Terms, Weight
-from adversaria.nn.backbones import decoder, encoder
+from adversaria.data import DataSpec
+from adversaria.duel import Parts, contest
+from adversaria.game import CHECKED, Adam, Count, Game, Recipe, Reference, Weight
 from adversaria.nn.noise import normal
-from adversaria.ops import gradient_penalty
+from adversaria.objectives.losses import Wasserstein
 
 REFERENCE = Reference(
     title="Improved Training of Wasserstein GANs",
@@ -61,6 +60,8 @@ class WGANGP(Recipe):
     """Decay of the averaged generator that samples; 0 for none."""
     adam: Adam = Adam(lr=5e-4, betas=(0.0, 0.9))
     """For both players; (alpha, beta_1, beta_2) = (1e-4, 0, 0.9) in Algorithm 1."""
+    parts: Parts = Parts()
+    """Techniques beside the recipe's own, such as --parts.r1 1; 'adversaria show' lists them."""
     batch: Count = 64
     """m (Algorithm 1)."""
     rounds: Count = 1_500
@@ -68,30 +69,13 @@ class WGANGP(Recipe):
 
     def game(self, spec: DataSpec) -> Game:
         size: Any = {"width": self.width, "hidden": self.hidden, "depth": self.depth}
-        G = decoder(self.latent, spec.shape, **size)
-        f = encoder(spec.shape, norm="layer", **size)  # no batch norm: the penalty is per example (Section 4)
+        G = self.parts.decoder(self.latent, spec.shape, **size)
+        f = self.parts.critic(spec.shape, norm="layer", **size)  # no batch norm: the penalty is per example (Section 4)
 
-        def fake(n: int) -> Tensor:
-            return G(normal(n, self.latent, like=G))
+        def prior(n: int) -> Tensor:
+            return normal(n, self.latent, like=G)
 
-        def critic(batch: Batch) -> Terms:
-            with torch.no_grad():
-                y = fake(len(batch))
-            return {
-                "wasserstein": f(y).mean() - f(batch.x).mean(),
-                "penalty": self.penalty * gradient_penalty(f, batch.x, y),
-            }
-
-        def generator(batch: Batch) -> Terms:
-            return {"wasserstein": -f(fake(len(batch))).mean()}
-
-        return Game(
-            Player("critic", (f,), critic, self.adam, moves=self.critic_steps),
-            Player("generator", (G,), generator, self.adam),
-            networks={"generator": G, "critic": f},
-            averages={"generator": self.average},
-            sample=fake,
-            latent=lambda n: normal(n, self.latent, like=G),
-            decode=G,
-            score=f,
-        )
+        return contest(
+            self, G, f, prior, loss=Wasserstein(), optimizers=(self.adam, self.adam),
+            parts=self.parts.own(gradient=self.penalty), steps=self.critic_steps, called="critic",
+        )  # fmt: skip

@@ -1,0 +1,130 @@
+"""Every adversarial recipe takes every part by its field, and a stop changes no bit of what the part remembers."""
+
+from copy import deepcopy
+from dataclasses import fields
+
+import numpy as np
+import pytest
+import torch
+
+import adversaria as adv
+from adversaria import catalogue
+from adversaria.data import load
+from adversaria.duel import Parts
+from adversaria.errors import UserError
+from adversaria.game import Referee, play
+from adversaria.game.state import capture, restore
+
+ENTRIES = [entry for entry in catalogue.entries().values() if entry.family == "adversarial"]
+NAMES = [e.name for e in ENTRIES if any(h.name == "parts" for h in e.hyperparameters)]
+OTHERS = {"avb", "improved-gan", "progressive-gan"}
+"""Recipes whose game isn't two players on a discriminator's logits alone; they have their own fields."""
+PARTS = {
+    "smooth": {"smooth": 0.1, "loss": "non-saturating"},
+    "least squares": {"loss": "least-squares"},
+    "hinge, spectral": {"loss": "hinge", "spectral": True},
+    "wasserstein, penalty": {"loss": "wasserstein", "one_sided": 10.0},
+    "minimax": {"loss": "minimax"},
+    "relativistic, r2": {"loss": "relativistic", "zero_centred": 1.0},
+    "matching": {"matching": True},
+    "dragan": {"dragan": 10.0},
+    "lazy": {"dragan": 1.0, "every": 2, "rule": "alternating"},
+    "deviation": {"minibatch": "deviation"},
+    "discrimination": {"minibatch": "discrimination"},
+    "both": {"minibatch": "deviation", "spectral": True},
+    "pack": {"pack": 2},
+    "history": {"history": 0.1},
+    "extragradient": {"rule": "extragradient"},
+    "optimistic": {"rule": "optimistic"},
+    "simultaneous": {"rule": "simultaneous"},
+    "ratio": {"ratio": 4.0},
+    "differentiable": {"augment": "differentiable"},
+    "adaptive": {"augment": "adaptive"},
+    "virtual": {"generator_norm": "virtual", "critic_norm": "virtual"},
+    "pixel": {"generator_norm": "pixel", "critic_norm": "layer"},
+    "resnet": {"network": "resnet"},
+    "modern": {"network": "modern", "critic_norm": "none"},
+    "gated": {"network": "gated"},
+    "mlp": {"network": "mlp"},
+}
+OWN = {"instance-noise": set(), "wgan": {"clip"}}
+
+
+def recipe_with(name, part):
+    steps = {"critic_steps": 1} if "critic_steps" in {h.name for h in catalogue.find(name).hyperparameters} else {}
+    return adv.recipe(name, "smoke", parts=PARTS[part], batch=8, rounds=4, **steps)
+
+
+def state_of(game):
+    return {key: value.clone() for key, value in game.state_dict().items()}
+
+
+def test_the_suite_sees_the_recipes_that_take_parts():
+    assert {e.name for e in ENTRIES} - set(NAMES) <= OTHERS
+    assert len(NAMES) >= 12
+
+
+def test_every_part_is_tried():
+    tried = {field for values in PARTS.values() for field in values}
+    numbers = {"noise", "noise_until", "unroll", "unroll_step", "clip", "gradient", "r1", "r2"}  # some recipe's own
+    rest = {"augment_target", "augment_ramp"}
+    assert tried | numbers | rest == {f.name for f in fields(Parts)}
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("name", NAMES)
+def test_a_recipe_plays_with_the_part_and_stops_without_a_trace(name, part):
+    data = load("digits")
+    recipe = recipe_with(name, part)
+    if name == "cgan" and part == "pack":
+        with pytest.raises(UserError, match="packs of 2 examples have 2 labels"):
+            game = recipe.build(data.spec)
+            next(play(game.stage(), data.batches(8, seed=0), rounds=1))
+        return
+    torch.manual_seed(0)
+    game = recipe.build(data.spec)
+    referee = Referee(game.stage(), 4)
+    batches = data.batches(8, seed=0)
+    rounds = play(game.stage(), batches, referee=referee)
+    for _ in range(2):
+        record = next(rounds)
+        assert not record.skipped
+        assert all(np.isfinite(list(terms.values())).all() for terms in record.terms.values())
+    tensors, facts = deepcopy(capture(game, referee))
+    for _ in rounds:
+        pass
+    whole = state_of(game)
+    torch.manual_seed(9)
+    again = recipe.build(data.spec)
+    second = Referee(again.stage(), 4)
+    restore(again, second, tensors, facts)
+    for _ in play(again.stage(), batches, referee=second):
+        pass
+    for key, value in whole.items():
+        assert torch.equal(value, again.state_dict()[key]), key
+    given = torch.tensor([0, 1, 2]) if game.condition else None
+    assert game.sample(3, given, seed=0).shape == (3, 1, 8, 8)
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if "points" in adv.recipe(n, "smoke").KINDS])
+def test_points_take_what_needs_no_image(name):
+    data = load("ring8")
+    steps = {"critic_steps": 1} if "critic_steps" in {h.name for h in catalogue.find(name).hyperparameters} else {}
+    parts = {"dragan": 1.0, "minibatch": "deviation", "history": 0.1, "rule": "optimistic"}
+    if name not in ("sn-gan",):
+        parts["spectral"] = True
+    game = adv.recipe(name, "smoke", parts=parts, **steps).build(data.spec)
+    record = next(play(game.stage(), data.batches(8, seed=0), rounds=1))
+    assert not record.skipped
+    with pytest.raises(UserError, match=r"augment.* is for images"):
+        adv.recipe(name, "smoke", parts={"augment": "adaptive"}).build(data.spec)
+
+
+def test_lazy_penalties_need_alternation():
+    with pytest.raises(UserError, match=r"a lazy penalty needs --parts\.rule alternating"):
+        adv.recipe("ali", "smoke", parts={"r1": 1.0, "every": 2}).build(load("ring8").spec)
+
+
+def test_every_discriminator_move_needs_alternation():
+    with pytest.raises(UserError, match="moves=5; the extragradient rule moves everyone once"):
+        adv.recipe("wgan-gp", parts={"rule": "extragradient"}).build(load("ring8").spec)
