@@ -5,9 +5,9 @@
 Each seed trains `progressive-gan` twice, grown and with `grow=False`, for the same time; the defaults take about 25
 minutes on two cores, with MNIST. The clock is the process's CPU time, with one thread, less that of evaluations and of
 sampling for them: seconds on a quiet core, and the same on a busy one. Samples are the averaged generator's, enlarged
-while it is smaller than the data. For each distance that every run has reached: the seconds until the first evaluation
-at or below it, as a geometric mean over seeds with a 95% t-interval, and their ratio, taken seed by seed. With two
-seeds such an interval is very wide; the seeds' own ratios stand beside it.
+while it is smaller than the data. For distances that every run has reached, from eight times the best such down by
+roots of two: the seconds until the first evaluation at or below, as a geometric mean over seeds with a 95% t-interval,
+and the ratio, taken seed by seed. With two seeds an interval is very wide; the seeds' own ratios stand beside it.
 """
 
 import argparse
@@ -23,7 +23,6 @@ import torch
 from scipy import stats
 
 import adversaria as adv
-from adversaria.api.contest import fitting
 from adversaria.data import Dataset
 from adversaria.evaluation.trained import trained
 from adversaria.game import Game, Recipe, Referee, plan, play
@@ -73,6 +72,15 @@ def curve(recipe: Recipe, data: Dataset, seed: int, every: float, n: int, limit:
     return found
 
 
+def fitting(recipe: Recipe, data: Dataset, seconds: float) -> int:
+    """The rounds, over all stages, that take about as many seconds: a stage's cost is that of five of its rounds."""
+    game, batches, costs = recipe.build(data.spec), data.batches(recipe.batch, seed=0), []
+    for stage in game.stages:
+        clocks = [time.process_time() for _ in play(stage, batches, rounds=6)]
+        costs.append((clocks[-1] - clocks[0]) / 5 * stage.share)
+    return max(len(costs), round(seconds * sum(stage.share for stage in game.stages) / sum(costs)))
+
+
 def job(task: tuple[str, int, int, int, float, int]) -> tuple[Curve, Curve]:
     """One seed: grown, then at full size for as long."""
     source, size, seed, rounds, every, n = task
@@ -102,7 +110,7 @@ def main(options: argparse.Namespace) -> None:
     data = adv.load(options.data, size=options.size)
     print(f"{data.name}, {data.spec.shape}; features: {trained(data).note}", flush=True)
     rounds = options.rounds or fitting(adv.recipe("progressive-gan"), data, 60 * options.minutes)
-    print(f"{rounds} rounds grown, {options.seeds} seeds", flush=True)
+    print(f"{rounds} rounds grown, {options.seeds} seeds, torch {torch.__version__}", flush=True)
     tasks = [(options.data, options.size, seed, rounds, options.every, options.n) for seed in range(options.seeds)]
     with multiprocessing.get_context("spawn").Pool(options.jobs) as pool:
         runs = pool.map(job, tasks, chunksize=1)
@@ -113,6 +121,8 @@ def main(options: argparse.Namespace) -> None:
     best = max(min(value for _, value in found) for pair in runs for found in pair)
     print(f"\n{'distance':>10}{'grown, seconds':>28}{'full size, seconds':>28}{'full size / grown':>28}  by seed")
     for distance in (best * 2 ** (k / 2) for k in reversed(range(7))):
+        if all(found[0][1] <= distance for pair in runs for found in pair):
+            continue  # before the first evaluation: nothing to tell
         times = [[reached(found, distance) for found in pair] for pair in runs]
         ratios = [full / grown for grown, full in times]
         columns = "".join(f"{told(list(column)):>28}" for column in (*zip(*times, strict=True), ratios))

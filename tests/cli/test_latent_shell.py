@@ -127,6 +127,20 @@ def test_a_numbered_sample_is_the_one_that_is_added(place):
         np.testing.assert_allclose(image.astype(int), summed.examples[0][1].astype(int), atol=1)
 
 
+def test_terms_are_averaged_added_and_subtracted(place):
+    run = adv.load_run(place / "dcgan")
+    z = tools.numbered(run).codes
+    summed = tools.arithmetic(run, plus_samples=[[1, 5], [7]], minus_samples=[[2, 4, 6]])
+    np.testing.assert_allclose(summed.codes[0], z[[1, 5]].mean(0) - z[[2, 4, 6]].mean(0) + z[7], atol=1e-6)
+    assert list(summed.captions) == ["+ 1,5", "- 2,4,6", "+ 7", "="] and [len(row) for row in summed.rows] == [
+        3,
+        4,
+        2,
+        9,
+    ]
+    np.testing.assert_allclose(summed.codes[1:], summed.codes[:1].expand(8, -1), atol=0.25)
+
+
 def test_class_means_are_those_of_the_encoder(place):
     run = adv.load_run(place / "ali")
     shown = tools.arithmetic(run, plus=["3"], examples=4)

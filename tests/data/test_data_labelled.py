@@ -42,7 +42,9 @@ def test_the_labels_that_show_are_as_even_over_classes_as_they_come(digits, n):
     view = digits.with_labels(n, seed=3)
     assert len(np.unique(view.labelled)) == n
     assert np.isin(view.labelled, digits.splits["train"]).all()
-    shown, there = (np.bincount(digits.labels[index], minlength=10) for index in (view.labelled, digits.splits["train"]))
+    shown, there = (
+        np.bincount(digits.labels[index], minlength=10) for index in (view.labelled, digits.splits["train"])
+    )
     for k in range(10):  # no class could take one more from another that has two more than it
         assert shown[k] == there[k] or shown[k] >= shown.max() - 1
 

@@ -60,6 +60,7 @@ def test_discrete_coordinates_keep_a_value_the_prior_has():
     own = draw(6)
     found = latent.invert(game, game.decode(own), starts=16, steps=500)
     assert set(found.codes[:, 2].tolist()) <= {0.0, 4.0}
+    assert 0.2 < float((found.errors < 1e-6).double().mean()) < 0.8  # those that started at the other value stay off
     torch.testing.assert_close(found.codes, own, atol=1e-3, rtol=0)
 
 
@@ -128,6 +129,16 @@ def test_a_start_never_ends_worse_than_it_began():
     game = game_of(small_net(), normal(4))
     found = latent.invert(game, torch.randn(4, 24), steps=3, rate=50.0)
     assert (found.errors <= found.before).all()
+
+
+def test_starts_agree_to_a_share_of_what_was_gained():
+    errors, before = torch.tensor([[0.1, 0.1, 0.108, 0.111, 0.5]]), torch.tensor([[1.0, 1.1, 2.0, 5.0, 9.0]])
+    found = latent.Inversion(torch.zeros(1, 2), torch.zeros(1, 3), errors[:, 0], errors, before)
+    assert found.agreeing.tolist() == [0.6]
+    assert str(found) == (
+        "mean squared error 0.1 (median of 1; quartiles 0.1 to 0.1), best of 5 starts before 1; 60% of the starts "
+        "end as well as the best"
+    )
 
 
 def test_starts_that_end_apart_are_told():

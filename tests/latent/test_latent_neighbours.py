@@ -26,9 +26,9 @@ def test_over_pieces_of_any_size_they_are_those_of_all_distances(size, offset):
 
 def test_a_copy_is_at_distance_0_and_of_copies_the_earliest_comes_first():
     x = torch.randn(300, 6) + 1e3
-    x[250] = x[40]
-    found = latent.neighbours(x[[40, 7]], pieces(x, 64), 2)
-    assert found.distance[0].tolist() == [0, 0] and found.index[0].tolist() == [40, 250]
+    x[[45, 250]] = x[40].clone()
+    found = latent.neighbours(x[[40, 7]], pieces(x, 64), 3)
+    assert found.distance[0].tolist() == [0, 0, 0] and found.index[0].tolist() == [40, 45, 250]
     assert float(found.distance[1, 0]) == 0 and int(found.index[1, 0]) == 7
 
 

@@ -13,6 +13,16 @@ def laplace(n):
     return torch.distributions.Laplace(0, 1).sample((n, 4))
 
 
+def skewed(n):
+    """Kurtosis near 3, as a normal law's."""
+    return torch.distributions.Beta(2.0, 6.0).sample((n, 3))
+
+
+def humps(n):
+    """Skewness 0 and kurtosis 1.8, as a uniform law's, over a wider range."""
+    return torch.randint(2, (n, 3)) * 2.0 - 1 + 0.539 * torch.randn(n, 3)
+
+
 def mixed(n):
     parts = torch.randn(n, 3), 2 * torch.rand(n, 2) - 1, one_hot(torch.randint(10, (n,)), 10).float()
     return torch.cat(parts, 1)
@@ -27,6 +37,8 @@ def mixed(n):
         (box(5, 0, 6), 5, "uniform", 3, 3**0.5),
         (laplace, 4, "other", 0, 2**0.5),
         (lambda n: torch.randn(n, 2).clamp(-1, 1), 2, "other", 0, 0.718),
+        (skewed, 3, "other", 0.25, 0.144),
+        (humps, 3, "other", 0, 1.136),
         (lambda n: torch.randint(2, (n, 4)) * 2.0 - 1, 4, "discrete", 0, 1),
     ],
 )

@@ -88,7 +88,7 @@ def test_a_wide_truncation_changes_nothing():
 
 def test_discrete_coordinates_stay_and_a_prior_without_others_is_refused():
     def draw(n):
-        return torch.cat([torch.randn(n, 1), torch.randint(3, (n, 1)) * 1.0], 1)
+        return torch.cat([torch.randn(n, 1), 7 + 3 * torch.randn(n, 1).round(decimals=1)], 1)
 
     prior, z = prior_of(draw, 2), draw(500)
     y = latent.truncated(z, prior, 0.5)

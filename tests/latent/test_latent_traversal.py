@@ -40,8 +40,15 @@ def test_coordinates_that_act_only_together_have_the_whole_effect_each():
     assert found.largest(1)[0] in (0, 1)
 
 
+class Curved(Product):
+    """x = z_0^3 + z_1 / 5: one coordinate makes most of the variance, and of its error."""
+
+    def forward(self, z):
+        return self.factor * z[:, :1] ** 3 + z[:, 1:2] / 5
+
+
 def test_the_error_of_an_effect_is_its_spread_over_seeds():
-    game = game_of(linear(3, 4), normal(3))
+    game = game_of(Curved(), box(2))
     runs = [latent.effects(game, 100, seed=2 * s) for s in range(200)]
     spread = torch.stack([run.share for run in runs]).std(0)
     told = torch.stack([run.error for run in runs]).mean(0)

@@ -253,6 +253,7 @@ def test_averages_of_spectral_networks_swap_in_and_out():
         layer = G.layers[0]
         W, part = layer.parametrizations.weight.original, layer.parametrizations.weight[0]
         torch.testing.assert_close(layer.weight, W / (part._u @ W @ part._v))
+        assert all(1 - 1e-6 < largest(m) < 1.2 for m in layers(G)), "singular vectors are copied, not averaged"
         rest = G(z)
     assert all(torch.equal(v, before[k]) for k, v in G.state_dict().items())
     assert not torch.allclose(G.eval()(z), rest)

@@ -77,8 +77,9 @@ def test_only_what_is_bounded_ends_in_tanh(network):
 @pytest.mark.parametrize("network", NETWORKS)
 @pytest.mark.usefixtures("float64")
 def test_every_parameter_has_a_gradient_labels_or_not(network, norm):
-    for classes in (3,) if network == "resnet101" else (0, 3):
-        G, D = pair(network, (1, 8, 9), norm, classes, width=8 if norm == "pixel" else 4)
+    deep = network == "resnet101"
+    for classes in (3,) if deep else (0, 3):
+        G, D = pair(network, (1, 8, 9) if deep else (1, 16, 17), norm, classes, width=8 if norm == "pixel" else 4)
         waken(G)
         waken(D)
         z, labels = torch.randn(4, 6), (torch.tensor([0, 1, 2, 1]),) if classes else ()

@@ -23,6 +23,7 @@ from adversaria.runs.sampling import given_for
 from adversaria.runs.training import Step, Training, storing
 
 if TYPE_CHECKING:
+    from adversaria.api.drawings import Shown
     from adversaria.diagnose.verdict import Verdict
 
 
@@ -195,6 +196,18 @@ class Run:
         from adversaria.api import assess
 
         return assess.dynamics(self, seed)
+
+    def interpolate(self, pairs: int = 6, steps: int = 9, **options: Any) -> Shown:
+        """Paths between pairs of codes, with picture, examples and codes; options as `api.latent.interpolate`."""
+        from adversaria.api import latent
+
+        return latent.interpolate(self, pairs, steps, **options)
+
+    def invert(self, n: int = 8, **options: Any) -> Shown:
+        """Codes found for held-out or other examples, with picture and codes; options as `api.latent.invert`."""
+        from adversaria.api import latent
+
+        return latent.invert(self, n, **options)
 
     def use_its_threads(self) -> None:
         """Sets torch's threads to the run's, so that its numbers come out the same again."""

@@ -9,7 +9,7 @@ import torch
 
 from adversaria.catalogue import make
 from adversaria.claims.check import Check, Measured, Trial
-from adversaria.game import Game
+from adversaria.game import Game, Round
 
 
 def spread(game: Game) -> float:
@@ -25,7 +25,7 @@ def measure(trial: Trial) -> Measured:
     found: list[float] = []
     recipe = make("sn-gan", "small", rounds=200 if trial.quick else 1_000)
 
-    def watch(game, record) -> None:
+    def watch(game: Game, record: Round) -> None:
         if record.number % 20 == 0 and record.number > recipe.rounds // 10:
             found.append(spread(game))
 

@@ -13,6 +13,7 @@ from scipy.stats import spearmanr
 
 from adversaria.catalogue import make
 from adversaria.claims.check import Answer, Check, Trial
+from adversaria.game import Game, Round
 from adversaria.metrics import sliced_wasserstein
 
 EVERY = 20
@@ -26,7 +27,7 @@ def measure(trial: Trial) -> dict[str, Answer]:
     x = trial.data.examples(min(1_000, trial.data.size("train")), "train", seed=1).x.to(trial.device)
     estimates, distances = [], []
 
-    def watch(game, record) -> None:
+    def watch(game: Game, record: Round) -> None:
         if record.number % (recipe.rounds // EVERY) == 0:
             y = game.sample(len(x), seed=0)
             estimates.append((game.score(x).mean() - game.score(y).mean()).item())

@@ -19,7 +19,6 @@ from adversaria.game.referee import play
 from adversaria.game.rounds import Indexed
 from adversaria.game.stage import Stage
 from adversaria.metrics.estimate import Z95, Estimate
-from adversaria.nn.dcgan import Critic, initialise
 from adversaria.objectives.adversarial import is_fake, is_real, saturating
 
 CHUNK = 1000
@@ -219,12 +218,11 @@ def renew(player: Player, game: Game, fresh: Callable[[], Game] | None, seed: in
                     tensor.copy_(values[name])
             return
         anew: set[int] = set()
-        for part in (m for module in player.owns for m in module.modules()):
+        parts = [m for module in player.owns for m in module.modules()]
+        for part in reversed(parts):  # a network has the last word on its layers' weights
             if callable(reset := getattr(part, "reset_parameters", None)):
                 reset()
                 anew |= {id(p) for p in part.parameters(recurse=False)}
-        for part in (m for module in player.owns for m in module.modules() if isinstance(m, Critic)):
-            part.apply(initialise)
     left = [tuple(p.shape) for p in player.parameters() if id(p) not in anew]
     if left:
         raise UserError(f"player '{player.name}' owns a parameter of shape {left[0]} in a layer without "

@@ -33,9 +33,9 @@ class Parts:
     one_sided: Weight = 0.0
     """The same where the slope is above 1 only (1704.00028, Section 4)."""
     zero_centred: Weight = 0.0
-    """Weight of slope^2 on these segments (1902.03984, Eq. 10)."""
+    """Weight of slope^2 on these segments (1902.03984)."""
     dragan: Weight = 0.0
-    """Weight of (slope - 1)^2 around data (1705.07215, Section 2.3)."""
+    """Weight of (slope - 1)^2 around data (1705.07215)."""
     r1: Weight = 0.0
     """gamma; gamma / 2 times slope^2 on data (1801.04406, Eq. 9)."""
     r2: Weight = 0.0
@@ -59,9 +59,9 @@ class Parts:
     augment: Literal["none", "differentiable", "adaptive"] = "none"
     """Distortions of all the discriminator sees, images only (2006.10738; 2006.06676)."""
     augment_target: float = 0.6
-    """E sign D(x) that adaptive augmentation holds (2006.06676, Section 3.2)."""
+    """E sign D(x) that adaptive augmentation holds (2006.06676, Section 3)."""
     augment_ramp: Count = 50_000
-    """Examples in which its chance can go from 0 to 1 (2006.06676, Section 3.2: 500,000)."""
+    """Examples in which its chance can go from 0 to 1 (2006.06676, Section 3: 500,000)."""
     unroll: Whole = 0
     """Discriminator steps the generator looks through (1611.02163, Eq. 8)."""
     unroll_step: Weight = 0.1

@@ -42,7 +42,7 @@ class Augment(nn.Module):
 
         r_t = E sign D(x),   p <- p + sign(r_t - target) batch / ramp,   in [0, 1]
 
-    The mean of the signs is taken over `every` moves. Karras et al. (2020), arXiv:2006.06676, Section 3.2.
+    The mean of the signs is taken over `every` moves. Karras et al. (2020), arXiv:2006.06676, Section 3.
     """
 
     p: Tensor

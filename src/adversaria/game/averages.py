@@ -7,8 +7,9 @@ from torch import Tensor, nn
 class Average(nn.Module):
     """A running average w̄ of a network's weights w: w̄ <- β w̄ + (1 - β) w, once a round.
 
-    Early rounds use β = min(decay, (1 + t) / (10 + t)), so that the average forgets the initial weights. Floating
-    buffers (batch-norm statistics) are averaged like weights, integer ones are copied. The state lives in buffers:
+    Early rounds use β = min(decay, (1 + t) / (10 + t)), so that the average forgets the initial weights. Running
+    statistics are averaged like weights, other buffers are copied: the mean of singular vectors is none, nor is that of
+    reference batches. The state lives in buffers:
     it is saved with the game and moves with it between devices.
     """
 
@@ -42,10 +43,11 @@ class Average(nn.Module):
         self.count += 1
         decay = min(self.decay, (1 + t) / (10 + t))
         pairs = list(zip(self._kept(), self._live(), strict=True))
-        floats = [(kept, live.detach()) for kept, live in pairs if kept.is_floating_point()]
-        torch._foreach_lerp_([kept for kept, _ in floats], [live for _, live in floats], 1 - decay)
+        copied = {id(b) for name, b in self._network[0].named_buffers() if "running_" not in name}
+        moved = [(kept, live.detach()) for kept, live in pairs if id(live) not in copied]
+        torch._foreach_lerp_([kept for kept, _ in moved], [live for _, live in moved], 1 - decay)
         for kept, live in pairs:
-            if not kept.is_floating_point():
+            if id(live) in copied:
                 kept.copy_(live)
 
     @torch.no_grad()

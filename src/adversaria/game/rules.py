@@ -43,7 +43,7 @@ def extragradient(referee: Referee, draw: Callable[[], Batch]) -> None:
         w' = w - eta g(w),   w <- w - eta g(w')
 
     With Adam both steps move the moments. What follows a move (`after`) follows the second step only.
-    Gidel et al. (2019), arXiv:1802.10551, Eq. 13 and 14, and Algorithm 4.
+    Gidel et al. (2019), arXiv:1802.10551, Section 3 and, with Adam, Algorithm 4.
     """
     stood = {player.name: _copies(referee, player) for player in referee.stage.players}
     _look(referee, draw())
@@ -62,7 +62,7 @@ def optimistic(referee: Referee, draw: Callable[[], Batch]) -> None:
 
         w <- w + 2 d_t - d_{t-1},   d_t the optimiser's step, d_{-1} = 0
 
-    Daskalakis et al. (2018), arXiv:1711.00141, Eq. 5 and, with Adam, Algorithm 1.
+    Daskalakis et al. (2018), arXiv:1711.00141, Section 3 and, with Adam, Algorithm 1.
     """
     _look(referee, draw())
     for player in referee.stage.players:

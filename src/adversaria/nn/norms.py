@@ -126,7 +126,7 @@ class Virtual(Conditional):
         if self.filled:
             return self.reference, self.labels
         turn = torch.arange(self.rows, device=x.device) % len(x)
-        first, given = x.detach()[turn], None if labels is None else labels[turn]
+        first, given = x[turn], None if labels is None else labels[turn]
         if self.training:
             self.reference.copy_(first)
             if self.labels is not None and given is not None:

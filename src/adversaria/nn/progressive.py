@@ -50,6 +50,10 @@ def up(x: Float[Tensor, "n c h2 w2"], size: Size) -> Float[Tensor, "n c h w"]:
     return F.interpolate(x, scale_factor=2)[:, :, : size[0], : size[1]]
 
 
+class Level(nn.ModuleList):
+    """The layers that play at a level."""
+
+
 class Growing(nn.Module):
     """A network of levels, which knows the one that it is at and how much of it shows.
 
@@ -113,9 +117,9 @@ class Generator(Growing):
     def _layer(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
         return EqualisedConv2d(inputs, outputs), nn.LeakyReLU(0.2), PixelNorm()
 
-    def used(self, level: int, fading: bool) -> nn.ModuleList:
+    def used(self, level: int, fading: bool) -> Level:
         """What makes images of a level; where it fades in, of the level below too."""
-        return nn.ModuleList([self.start, *self.blocks[:level], *self.images[level - fading : level + 1]])
+        return Level([self.start, *self.blocks[:level], *self.images[level - fading : level + 1]])
 
     def at(self, z: Float[Tensor, "n k"], level: int, alpha: float) -> Float[Tensor, "n c h w"]:
         """Images of a level's size."""
@@ -159,9 +163,9 @@ class Features(Growing):
             nn.Flatten(), EqualisedLinear(c[0] * h * w, c[0]), nn.LeakyReLU(0.2),
         )  # fmt: skip
 
-    def used(self, level: int, fading: bool) -> nn.ModuleList:
+    def used(self, level: int, fading: bool) -> Level:
         """What reads images of a level; where it fades in, of the level below too."""
-        return nn.ModuleList([*self.reads[level - fading : level + 1], *self.blocks[:level], self.end])
+        return Level([*self.reads[level - fading : level + 1], *self.blocks[:level], self.end])
 
     def at(self, x: Float[Tensor, "n c h w"], level: int, alpha: float) -> Float[Tensor, "n k"]:
         """Features of images of a level's size."""
@@ -196,9 +200,9 @@ class Critic(Reader):
         super().__init__(body, body.widths[0])
         self.head = EqualisedLinear(self.width, 1, gain=1)
 
-    def used(self, level: int, fading: bool) -> nn.ModuleList:
+    def used(self, level: int, fading: bool) -> Level:
         """What scores images of a level; where it fades in, of the level below too."""
-        return nn.ModuleList([*self.body.used(level, fading), self.head])
+        return Level([*self.body.used(level, fading), self.head])
 
     def at(self, x: Float[Tensor, "n c h w"], level: int, alpha: float) -> Float[Tensor, " n"]:
         """Scores of images of a level's size."""

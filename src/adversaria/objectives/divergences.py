@@ -4,7 +4,7 @@
 
 v is the discriminator's output, any number; g_f maps it onto the domain of f*. The bound is tight at T = f'(p / q).
 
-Nowozin, Cseke and Tomioka (2016), arXiv:1606.00709, Eqs. 4 to 6, Tables 1, 2 and 6.
+Nowozin, Cseke and Tomioka (2016), arXiv:1606.00709, Sections 2.2 to 2.4, Tables 1, 2 and 6.
 """
 
 import math
@@ -168,7 +168,7 @@ class FDivergence:
     Raises:
         UserError: for another name.
 
-    Nowozin et al. (2016), arXiv:1606.00709, Eq. 6 and Section 3.2 (the alternative); Table 6 for total variation.
+    Nowozin et al. (2016), arXiv:1606.00709, Tables 1, 2 and 6; Section 3.2 for the alternative.
 
     >>> round(FDivergence("kl").between(torch.tensor([0.5, 0.5]), torch.tensor([0.25, 0.75])).item(), 6)
     0.143841
@@ -207,7 +207,7 @@ class FDivergence:
         return {"mirror": self._on_samples(real) if self.alternative else self._on_data(real)}
 
     def bound(self, real: Values, fake: Float[Tensor, "*m"]) -> Float[Tensor, ""]:
-        """E_P g_f(v) - E_Q f*(g_f(v)): at most D_f, but for the luck of the draw. Eq. 6."""
+        """E_P g_f(v) - E_Q f*(g_f(v)): at most D_f, but for the luck of the draw. Section 2.4."""
         return self._on_data(real) - self._on_samples(fake)
 
     def best(self, log_ratio: Values) -> Values:

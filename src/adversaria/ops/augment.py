@@ -117,7 +117,7 @@ def affine(x: Images, p: P = 1.0, scale: float = 0.2, turn: float = math.pi, shi
 
 
 def differentiable(x: Images) -> Images:
-    """Colour, translation and cutout, always; arXiv:2006.10738, Section 3.2."""
+    """Colour, translation and cutout, always; arXiv:2006.10738, Section 3."""
     return cutout(translation(contrast(saturation(brightness(x)))))
 
 

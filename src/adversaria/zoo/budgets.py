@@ -35,7 +35,8 @@ PACKED = {"parts": {"pack": 2}}
 ROWS = (
     #   label                    recipe            on points           on stacks
     Row("gan",                  "gan",            {"rounds": 3_000},  {"rounds": 6_000, "batch": 128}),
-    Row("gan, packed by 2",     "gan",            {"rounds": 3_000, **PACKED}, {"rounds": 6_000, "batch": 128, **PACKED}),
+    Row("gan, packed by 2",     "gan",            {"rounds": 3_000, **PACKED},
+                                                  {"rounds": 6_000, "batch": 128, **PACKED}),
     Row("dcgan",                "dcgan",          None,               {"rounds": 6_000, "width": 32}),
     Row("dcgan, packed by 2",   "dcgan",          None,               {"rounds": 6_000, "width": 32, **PACKED}),
     Row("unrolled-gan",         "unrolled-gan",   {"rounds": 1_500, "batch": 128}, {"rounds": 2_000, "batch": 128}),

@@ -1,8 +1,8 @@
 """The code a result rests on, as a hash: a result whose code has changed since is stale.
 
 It is the given files and every module of the package that they import, transitively, read from the imports' text. A
-name that a package takes from one of its modules leads to that module alone. `recipe("NAME")` leads to that recipe's
-file. Comments, docstrings and blank lines don't count, nor do imports for type checkers.
+name that a package takes from one of its modules leads to that module alone. `recipe("NAME")` and `make("NAME")` lead
+to that recipe's file. Comments, docstrings and blank lines don't count, nor do imports for type checkers.
 """
 
 import ast
@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import TypeGuard
 
 from adversaria import catalogue
 
@@ -114,9 +115,9 @@ def _module(name: str, package: Path) -> Path | None:
 
 
 def _recipe(node: ast.Call) -> Path | None:
-    """The file of the recipe that a call of `recipe("NAME")` makes."""
+    """The file of the recipe that `recipe("NAME")` or `make("NAME")` makes."""
     called = getattr(node.func, "attr", getattr(node.func, "id", ""))
-    first = node.args[0] if called == "recipe" and node.args else None
+    first = node.args[0] if called in ("recipe", "make") and node.args else None
     if not isinstance(first, ast.Constant) or first.value not in catalogue.entries():
         return None
     return catalogue.entries()[str(first.value)].path
@@ -138,14 +139,22 @@ def _digest(path: Path, stamp: tuple[int, int]) -> str:
     lines = path.read_text(encoding="utf-8").splitlines()
     dropped, kept_whole = set[int](), set[int]()
     for node in ast.walk(_tree(path, stamp)):
-        text = isinstance(node, ast.Constant | ast.JoinedStr) and node.end_lineno != node.lineno
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
-            dropped.update(range(node.lineno, (node.end_lineno or node.lineno) + 1))
-        elif text:
-            kept_whole.update(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+        if _is_text(node) and not lines[node.lineno - 1][: node.col_offset].strip():
+            dropped.update(_lines(node))
+        elif isinstance(node, ast.Constant | ast.JoinedStr):
+            kept_whole.update(_lines(node)[1:])
     state = hashlib.sha256()
     for number, line in enumerate(lines, 1):
         said = line.strip()
         if number not in dropped and (number in kept_whole or (said and not said.startswith("#"))):
             state.update(line.rstrip().encode() + b"\n")
     return state.hexdigest()
+
+
+def _is_text(node: ast.AST) -> TypeGuard[ast.Expr]:
+    """Whether it is a string that stands alone, as docstrings do."""
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+
+
+def _lines(node: ast.stmt | ast.expr) -> range:
+    return range(node.lineno, (node.end_lineno or node.lineno) + 1)

@@ -72,7 +72,8 @@ def _told(answer: Covered | Failure) -> str:
         return f"failed: {answer.reason}"
     n = answer.numbers
     quality = f", {n['high quality']:.1%} of high quality" if "high quality" in n else ""
-    return f"{n['modes']:.0f} modes, {n['modes in force']:.0f} in force{quality}, KL {n['KL']:.3g}, {answer.seconds:g} s"
+    hit = f"{n['modes']:.0f} modes, {n['modes in force']:.0f} in force"
+    return f"{hit}{quality}, KL {n['KL']:.3g}, {answer.seconds:g} s"
 
 
 class Table:
@@ -83,13 +84,13 @@ class Table:
         self.data = data_of(source, wish.stacked)
         self.stacks = isinstance(self.data.store, Stacks)
         self.path = folder / FOLDER / f"{self.data.name}.json"
-        facts = {
+        facts: dict[str, Any] = {
             "format": FORMAT, "data": self.data.name, "fingerprint": self.data.fingerprint,
             "modes": self.data.spec.classes, "samples": SAMPLES[self.data.spec.kind],
         }  # fmt: skip
         kept = read(self.path) if self.path.is_file() else {}
         same = all(kept.get(key) == value for key, value in facts.items())
-        self.told = kept if same else facts | {"perfect": {}, "classifier": {}, "cells": []}
+        self.told: dict[str, Any] = kept if same else facts | {"perfect": {}, "classifier": {}, "cells": []}
         self.fields: dict[str, Mapping[str, Any]] = {}
         self.code: dict[str, str] = {}
 

@@ -34,8 +34,8 @@ def _table(told: Mapping[str, Any]) -> Iterator[str]:
         yield (f"A classifier tells the classes; it reads {c['accuracy']:.2%} of {c['images']:,} held-out grey images "
                f"right, and so {c['stacks']:.2%} of real stacks.")  # fmt: skip
     columns = ["modes", "modes in force", *([] if stacks else ["high quality"]), "KL"]
-    rows = [["", "n", *columns, "seconds", *papers]]
-    rows.append(["*a perfect sampler*", "", *(_perfect(told["perfect"].get(c), c) for c in columns), "", *[""] * len(papers)])
+    perfect = [_perfect(told["perfect"].get(column), column) for column in columns]
+    rows = [["", "n", *columns, "seconds", *papers], ["*a perfect sampler*", "", *perfect, "", *[""] * len(papers)]]
     labels = sorted({cell["label"] for cell in told["cells"]} | set(known))
     for label in labels:
         cells = [cell for cell in told["cells"] if cell["label"] == label]

@@ -3,8 +3,9 @@
 import multiprocessing
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any, Generic, TypeVar
@@ -66,15 +67,24 @@ def spread(
 
 
 def _attempt(task: Callable[[Item], Answer], item: Item) -> Answer | Failure:
-    import torch
+    with _one_thread():
+        try:
+            return task(item)
+        except Exception as error:
+            said = " ".join(str(error).split())
+            return Failure(f"{type(error).__name__}: {said}" if said else type(error).__name__)
 
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    torch: Any = sys.modules.get("torch")  # a task that trains has loaded it with its module
+    if torch is None:
+        yield
+        return
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        return task(item)
-    except Exception as error:
-        said = " ".join(str(error).split())
-        return Failure(f"{type(error).__name__}: {said}" if said else type(error).__name__)
+        yield
     finally:
         torch.set_num_threads(before)
 

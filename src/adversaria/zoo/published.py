@@ -66,8 +66,8 @@ DIFFERENCES = {
         "networks are those of each recipe here, with an averaged generator; each paper has its own, and trains longer",
     ),
     "stacks": (
-        "stacks of 8 x 8 digits where the name is stacked-digits, of 28 x 28 MNIST in the papers: a smaller task, whose "
-        "numbers can't be set beside theirs one to one",
+        "stacks of 8 x 8 digits where the name is stacked-digits, of 28 x 28 MNIST in the papers: a smaller task, the "
+        "numbers of which can't be set beside theirs one to one",
         "128,000 training stacks and 26,000 samples, as in PacGAN; minutes of training here, 50 epochs there",
         "the column 'Unrolled' has a discriminator a quarter of the generator's size; its row unrolled-gan is with 5 "
         "steps. PacGAN's column has VEEGAN's networks",

@@ -192,7 +192,7 @@ WORDS = ("does not hold", "inconclusive", "stale", "holds")
 
 
 def states(entry: Entry, folders: Iterable[Path] | None = None) -> list[State]:
-    """Each of a recipe's claims with its state: of every check and data set what is fresh, and full rather than quick."""
+    """Each of a recipe's claims with its state: of a check and data set what is fresh, and full rather than quick."""
     results = read(entry, folders) if entry.built_in else []
     now = rests_on(entry) if results else ""
     found = []

@@ -113,7 +113,7 @@ def verify(
     checks = checks_in(module)
     for check in checks:
         if check.claim not in entry.claims:
-            raise UserError(f"a check of {name} is for '{check.claim[:60]}', which is none of its CLAIMS; mend the file")
+            raise UserError(f"a check of {name} is for '{check.claim[:50]}', which is none of its CLAIMS; mend it")
     plans = plans_for(module, checks, quick, data, seeds, say)
     tasks = [Task(plan, seed, quick, device) for plan in plans for seed in range(plan.seeds)]
     told: dict[Plan, dict[int, Told | Failure]] = {plan: {} for plan in plans}
@@ -123,11 +123,9 @@ def verify(
             say(line)
     rest = {
         "quick": quick, "command": command, "commit": commit(), "date": datetime.now(UTC).date().isoformat(),
-        "code": results.rests_on(entry) if module == f"adversaria.claims.{entry.path.stem}" else "",
+        "code": code.fingerprint([entry.path, Path(import_module(module).__file__ or "")]),
     }  # fmt: skip
-    found = [
-        result(checks[place], plan, i, told[plan], rest) for plan in plans for i, place in enumerate(plan.checks)
-    ]
+    found = [result(checks[place], plan, i, told[plan], rest) for plan in plans for i, place in enumerate(plan.checks)]
     current = [(check.claim, check.quantity) for check in checks]
     for data_name in sorted({r.data for r in found}):
         of_data = [r for r in found if r.data == data_name]
@@ -152,7 +150,8 @@ def plans_for(
             shared.setdefault((check.measure, source), []).append(place)
     if not shared:
         fit = sorted({name for check in checks for name in check.data})
-        raise UserError(f"no check is for {data or 'no data'}; take {', '.join(fit) or 'data of your own: --data PATH'}")
+        remedy = ", ".join(fit) or "data of your own: --data PATH"
+        raise UserError(f"no check is for {data or 'no data'}; take {remedy}")
     return [
         Plan(module, tuple(found), source,
              seeds or max(checks[i].quick_seeds if quick else checks[i].seeds for i in found))

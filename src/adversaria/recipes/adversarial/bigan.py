@@ -11,7 +11,7 @@ from typing import Literal
 
 import torch
 from pydantic.dataclasses import dataclass
-from torch import Tensor
+from torch import Tensor, nn
 
 from adversaria.data import Batch, DataSpec
 from adversaria.duel import Duel, Pair, Parts
@@ -35,6 +35,8 @@ PRESETS = {
 DEPARTURES = (
     "DCGAN's convolutions for all images; the paper's networks for MNIST have no convolutions, those for ImageNet are "
     "AlexNet's (Sections 4.1, 4.3).",
+    "The encoder's output is batch-normalised, so that codes have the prior's first two moments from the start.",
+    "The discriminator also reads the product of its features of x and of z.",
     "An averaged encoder and generator encode and sample.",
 )
 CLAIMS = (
@@ -57,7 +59,7 @@ class BiGAN(Recipe):
     """Units in a hidden layer."""
     depth: Count = 2
     """Hidden layers, for data that aren't images (Section 4.2: 2)."""
-    average: float = 0.995
+    average: float = 0.99
     """Decay of the averaged encoder and generator; 0 for none."""
     discriminator: Adam = Adam(lr=2e-4, betas=(0.5, 0.999))
     """For the discriminator (Section 4.1)."""
@@ -73,24 +75,28 @@ class BiGAN(Recipe):
     def game(self, spec: DataSpec) -> Game:
         parts, size = self.parts, {"width": self.width, "hidden": self.hidden, "depth": self.depth}
         E = encoder(spec.shape, self.latent, **size)
+        E.head = nn.Sequential(E.head, nn.BatchNorm1d(self.latent, affine=False))
         G = parts.decoder(self.latent, spec.shape, **size)
-        x_reader = parts.critic(spec.shape, self.hidden, norm="none", **size)
+        x_reader = parts.critic(spec.shape, self.hidden, **size)
         D = parts.equip(JointDiscriminator(x_reader, self.hidden, parts.pack * self.latent, self.hidden))
 
         def prior(n: int) -> Tensor:
-            z = normal(n, self.latent, like=G)
-            return z if self.prior == "normal" else torch.erf(z / 2**0.5)
+            return placed(normal(n, self.latent, like=G))
 
         def encode(x: Tensor) -> Tensor:
-            z: Tensor = E(x).view(len(x), -1)
-            return z if self.prior == "normal" else torch.tanh(z)
+            return placed(E(x).view(len(x), -1))
+
+        def placed(z: Tensor) -> Tensor:
+            """2 Phi(z) - 1 is uniform where z is normal."""
+            return z if self.prior == "normal" else torch.erf(z / 2**0.5)
 
         def decoded(batch: Batch) -> Pair:
             z = prior(len(batch))
             return G(z), z
 
         duel = Duel((E, G), D, loss=NonSaturating(), joint=True, real=lambda batch: (batch.x, encode(batch.x)),
-                    fake=decoded, parts=parts, batch=self.batch, rounds=self.rounds)  # fmt: skip
+                    fake=decoded, parts=parts, batch=self.batch, rounds=self.rounds,
+                    called=("discriminator", "generators"))  # fmt: skip
         return Game(
             stages=[duel.stage(self.discriminator, self.generators, rule=simultaneous)],
             networks={"encoder": E, "generator": G, "discriminator": D, **duel.networks},

@@ -26,6 +26,7 @@ from adversaria.data import Batch, DataSpec
 from adversaria.duel import Duel, Pair, Parts
 from adversaria.game import CHECKED, Adam, Count, Game, Recipe, Reference, Terms, Weight
 from adversaria.nn.conditional import AuxiliaryClassifier, Concatenation, Projection
+from adversaria.nn.minibatch import with_spectral
 from adversaria.nn.noise import normal
 from adversaria.objectives.losses import NonSaturating
 
@@ -113,6 +114,9 @@ class CGAN(Recipe):
         D = self.parts.critic((spec.shape[0] + more, *spec.shape[1:]), **size)
         if beside:
             G = Concatenation(G, classes, beside, self.generator_condition == "concatenation")
+        told: nn.Module
         if more:
-            return G, Concatenation(D, classes, more, self.condition == "concatenation")
-        return G, Projection(D, classes) if self.condition == "projection" else AuxiliaryClassifier(D, classes)
+            told = Concatenation(D, classes, more, self.condition == "concatenation")
+        else:
+            told = Projection(D, classes) if self.condition == "projection" else AuxiliaryClassifier(D, classes)
+        return G, with_spectral(told) if self.parts.spectral else told

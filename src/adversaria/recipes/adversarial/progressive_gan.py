@@ -5,8 +5,8 @@
 
     a level fades in:   G(z) = (1 - alpha) up(G_{k-1}(z)) + alpha G_k(z),   alpha from 0 to 1 over its stage   Figure 2
 
-f and the data fade alike. Weights are N(0, 1) and scaled by He's constant as they are used (Section 4.1); G normalises
-the features of every pixel (Section 4.2); f sees how much its batch deviates (Section 3).
+f and the data fade alike. Weights are N(0, 1), scaled by He's constant as they are used (Section 4.1); G normalises
+the features of each pixel (Section 4.2); f sees the deviation of its batch (Section 3).
 """
 
 from collections.abc import Callable
@@ -39,14 +39,14 @@ PRESETS = {
               "rounds": 750_000, "adam": {"lr": 1e-3, "betas": (0.0, 0.99)}},
 }  # fmt: skip
 DEPARTURES = (
-    "Adam's rate is 1e-2 by default: steps are about the rate times a weight's own size, and minutes have few of them; "
-    "the preset 'paper' has 1e-3.",
+    "Adam's rate is 1e-2 by default, since minutes have room for few steps; the preset 'paper' has 1e-3.",
     "Fewer channels by default, and a faster average; the preset 'paper' has Table 2's channels for data of 32 pixels.",
+    "Stages are shares of the rounds given; the paper's are 800,000 images each, as are those of the preset 'paper'.",
     "Levels are the data's size halved, whatever it is, and 4 to 7 pixels at first; the paper's are powers of two.",
 )
 CLAIMS = (
     "Growing reaches a quality in less time than training at full size (Section 2, Figure 4).",
-    "A level that fades in doesn't upset what was learned at the one below (Section 2, Figure 2).",
+    "A level that fades in upsets what was learned below it less than one that is there at once (Section 2).",
 )
 
 
@@ -83,8 +83,8 @@ class ProgressiveGAN(Recipe):
         G = Generator(self.latent, spec.shape, self.width, self.widest)
         f = Critic(spec.shape, self.width, self.widest)
         first = 0 if self.grow else G.top
-        for layer in (*G.images[:first], *f.body.reads[:first]):
-            layer.requires_grad_(False)  # nobody plays at these levels
+        for unused in (*G.images[:first], *f.body.reads[:first]):
+            unused.requires_grad_(False)
         stages = [self.stage(G, f, first, fading=False)]
         for level in range(first + 1, G.top + 1):
             stages += [self.stage(G, f, level, fading=True), self.stage(G, f, level, fading=False)]

@@ -1,10 +1,10 @@
 """R3GAN: the modern baseline. Data and samples are compared in pairs, with a penalty on either side.
 
     discriminator   min_D  E softplus(D(G(z)) - D(x)) + gamma/2 E ||grad D(x)||^2 + gamma/2 E ||grad D(G(z))||^2
-    generator       min_G  E softplus(D(x) - D(G(z))),   z ~ N(0, I)                                       Eq. 2 to 4
+    generator       min_G  E softplus(D(x) - D(G(z))),   z ~ N(0, I)
 
 Pairing leaves no place for samples that all sit on one side of a boundary, and so fewer modes are dropped; R1 and R2
-together make the game converge locally (Theorem 3.1), so that residual networks without normalisation do.
+together make the game converge locally (Section 2), so that residual networks without normalisation do.
 """
 
 from typing import Any
@@ -34,7 +34,7 @@ DEPARTURES = (
     "Smaller networks; gamma and rates are constant, where the paper anneals both over hundreds of millions of images.",
     "No augmentation by default; the paper has it for CIFAR-10 (--parts.augment adaptive).",
 )
-CLAIMS = ("It covers all modes of stacked digits (Section 3.2, Table 1).",)
+CLAIMS = ("It covers all modes of stacked digits (Section 2).",)
 
 
 @dataclass(frozen=True, kw_only=True, config=CHECKED)
@@ -42,11 +42,11 @@ class R3GAN(Recipe):
     """Relativistic pairing with R1 and R2 on residual networks."""
 
     latent: Count = 64
-    """Dimension of z (Table 5)."""
+    """Dimension of z."""
     gamma: Weight = 1.0
-    """Weight of either penalty (Eq. 4)."""
+    """Weight of either penalty (Section 2)."""
     network: Network = "modern"
-    """Of both players, for images (Section 4.3)."""
+    """Of both players, for images (Section 3)."""
     width: Count = 32
     """Channels at half the image's resolution."""
     hidden: Count = 256
@@ -56,7 +56,7 @@ class R3GAN(Recipe):
     average: float = 0.999
     """Decay of the averaged generator that samples; 0 for none."""
     adam: Adam = Adam(lr=5e-4, betas=(0.0, 0.99))
-    """For both players (Table 5: 2e-4)."""
+    """For both players."""
     parts: Parts = Parts()
     """Techniques beside the recipe's own, such as --parts.r1 1; 'adversaria show' lists them."""
     batch: Count = 64
