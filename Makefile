@@ -1,9 +1,10 @@
 # make demo   a virtual environment, the library, a model trained on real digits, a report
 # make test   the same set-up, then linter, types, layers and the whole test suite
+# make claims-quick   measures what the recipes claim, at small settings; writes results/
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint benchmarks clean
+.PHONY: demo test lint claims-quick claims modes benchmarks clean
 
 demo: .venv/installed
 	$(BIN)/adversaria train $(DEMO) --out runs/demo-$$(date +%Y%m%d-%H%M%S)
@@ -18,6 +19,15 @@ lint: .venv/installed
 	$(BIN)/ruff format --check src tests benchmarks
 	$(BIN)/lint-imports
 	$(BIN)/mypy
+
+claims-quick: .venv/installed
+	$(BIN)/adversaria zoo verify --all --quick
+
+claims: .venv/installed
+	$(BIN)/adversaria zoo verify --all
+
+modes: .venv/installed
+	$(BIN)/adversaria zoo modes
 
 benchmarks: .venv/installed
 	$(BIN)/python benchmarks/referee.py

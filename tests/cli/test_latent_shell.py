@@ -207,7 +207,6 @@ def test_inversion_shows_what_the_library_finds(place):
         (["dcgan", "invert", "--of", "tset"], "'tset' is no split and no file"),
         (["dcgan", "invert", "-n", "4000"], "which has 179"),
         (["dcgan", "invert", "--starts", "0"], "starts is 0"),
-        (["vae", "invert"], "decode draws noise with every call"),
         (["dcgan", "reconstruct"], "'adversaria latent dcgan invert' looks for codes instead"),
     ],
 )

@@ -16,7 +16,9 @@ def package(tmp_path):
     files = {
         "__init__.py": "",
         "lib/__init__.py": "from toy.lib.inner import f\nfrom toy.lib.other import g\n",
-        "lib/inner.py": '"""Doc."""\nfrom toy import deep\n\n\ndef f():\n    """Says."""\n    # why\n    return deep.one',
+        "lib/inner.py": (
+            '"""Doc."""\nfrom toy import deep\n\n\ndef f():\n    """Says."""\n    # why\n    return deep.one\n'
+        ),
         "lib/other.py": "g = 1\n",
         "lib/typed.py": "T = 1\n",
         "deep.py": "one = 1\n",

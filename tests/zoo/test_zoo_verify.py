@@ -265,7 +265,7 @@ def test_a_trial_plays_the_bits_of_a_run_of_the_same_seed(tmp_path):
     from adversaria.catalogue import make
 
     recipe = make("gan", "smoke")
-    trial = Trial(3, "ring8", tmp_path)
+    trial = Trial(3, "digits", tmp_path)
     game, run = trial.play(recipe), trial.train(recipe)
     assert (game.sample(20, seed=0).numpy() == run.game.sample(20, seed=0).numpy()).all()
     assert trial.trained == {"gan": recipe.fields()}

@@ -79,6 +79,8 @@ def bold(trial: Trial, game: Game) -> Measured:
 
 
 CHECKS = (
-    Check(claim=SMOOTH, quantity=STEP, measure=measure, threshold=3.0, holds="below", own="labelled images"),
-    Check(claim=ADD, quantity=BOLD, measure=measure, threshold=0.2, holds="above", own="labelled images"),
-)
+    Check(claim=SMOOTH, quantity=STEP, measure=measure, threshold=3.0, holds="below", own="labelled images",
+          quick_seeds=4),
+    Check(claim=ADD, quantity=BOLD, measure=measure, threshold=0.2, holds="above", own="labelled images",
+          quick_seeds=4),
+)  # fmt: skip

@@ -1,5 +1,7 @@
 """`adversaria show`: all there is to know of a recipe."""
 
+import ast
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import tyro
@@ -23,15 +25,13 @@ def run(arguments: list[str]) -> int:
     entry = catalogue.find(options.recipe)
     print(f"{entry.docstring}\n")
     print("HYPERPARAMETERS")
-    width = max((len(h.name) for h in entry.hyperparameters), default=0)
-    for h in entry.hyperparameters:
-        flag = h.name.replace("_", "-")
-        print(f"  --{flag:<{width}}  {h.default:<16}  {h.meaning}")
+    for line in flags(entry.hyperparameters):
+        print(line)
     if entry.presets:
         print("\nPRESETS")
         for name, values in entry.presets.items():
             print(f"  {name:<8} {', '.join(f'{key} {value}' for key, value in values.items())}")
-    for line in players(entry):
+    for line in (*parts(entry), *players(entry)):
         print(line)
     print("\nDEPARTURES FROM THE PAPER")
     for item in entry.departures or ("none stated",):
@@ -41,6 +41,22 @@ def run(arguments: list[str]) -> int:
     if entry.reference:
         print(f"\nCITATION\n{bibtex(entry)}")
     return 0
+
+
+def flags(fields: Iterable[catalogue.Hyperparameter], before: str = "") -> list[str]:
+    """A line a field: flag, default, meaning."""
+    told = [(f"--{before}{h.name.replace('_', '-')}", h) for h in fields]
+    width = max((len(flag) for flag, _ in told), default=0)
+    return [f"  {flag:<{width}}  {h.default:<16}  {h.meaning}" for flag, h in told]
+
+
+def parts(entry: catalogue.Entry) -> list[str]:
+    """Techniques that the recipe takes beside its own, where it takes any."""
+    if all(h.name != "parts" for h in entry.hyperparameters):
+        return []
+    tree = ast.parse((catalogue.HERE.parent / "duel" / "parts.py").read_text(encoding="utf-8"))
+    (found,) = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Parts"]
+    return ["\nPARTS", *flags(catalogue._hyperparameters(found), "parts.")]
 
 
 def claims(entry: catalogue.Entry) -> list[str]:

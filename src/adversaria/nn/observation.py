@@ -30,6 +30,12 @@ class Observation(nn.Module):
             return log_discretised_logistic(x, output, self.log_scale)
         return log_normal(x, output, self.log_scale)
 
+    def mean(self, output: Tensor) -> Tensor:
+        """The mean of an example given the decoder's output, without `show`'s draw: a code has one example."""
+        if self.log_scale is None:
+            return torch.sigmoid(output)
+        return output.clamp(-1, 1) if self.kind == "image" else output
+
     def show(self, output: Tensor) -> Tensor:
         """What is shown as a sample: the mean of an image, a draw of points or bits."""
         if self.log_scale is None:

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from adversaria import latent
 from adversaria.data import Dataset
 from adversaria.game import Game
 from adversaria.metrics import mean
@@ -53,9 +54,9 @@ def make(folder: RunFolder, game: Game, data: Dataset, round: int, seed: int) ->
             columns,
         )
     if spec.kind == "image":
-        if game.can("latent") and game.can("decode"):
-            keep("interpolation", "spherical paths between pairs of codes, left to right",
-                 spec.to_user(_paths(game, seed)), 10)  # fmt: skip
+        if game.can("latent") and game.can("decode") and game.condition is None:
+            paths, way = _paths(game, seed)
+            keep("interpolation", f"{way} paths between pairs of codes, left to right", spec.to_user(paths), 10)
         if game.can("reconstruct"):
             held = held if given is None or game.condition != "image" else given
             pairs = torch.cat([held[:10], game.reconstruct(held[:10].to(game.device), seed=seed).cpu()])
@@ -71,14 +72,11 @@ def _held_out(data: Dataset, n: int) -> Tensor:
     return batch.x if batch.y is None else batch.y
 
 
-def _paths(game: Game, seed: int, steps: int = 10) -> Tensor:
-    ends = game.latent(2 * SHOWN, seed=seed)
-    a, b = ends[:SHOWN, None], ends[SHOWN:, None]
-    angle = torch.acos((a * b).sum(-1, keepdim=True).div(a.norm(dim=-1, keepdim=True) * b.norm(dim=-1, keepdim=True))
-                       .clamp(-1 + 1e-6, 1 - 1e-6))  # fmt: skip
-    t = torch.linspace(0, 1, steps, device=ends.device, dtype=ends.dtype)[None, :, None]
-    path = (torch.sin((1 - t) * angle) * a + torch.sin(t * angle) * b) / torch.sin(angle)
-    return game.decode(path.flatten(0, 1)).cpu()
+def _paths(game: Game, seed: int, steps: int = 10) -> tuple[Tensor, str]:
+    """Examples on paths between draws of the prior, and of what way these are."""
+    prior, ends = latent.Prior.of(game), game.latent(2 * SHOWN, seed=seed)
+    path = latent.interpolate(game, ends[:SHOWN], ends[SHOWN:], steps, prior=prior)[0]
+    return path.flatten(0, 1).cpu(), "spherical" if prior.law == "normal" else "straight"
 
 
 def _neighbours(keep: Any, told: dict[str, Any], game: Game, data: Dataset, seed: int) -> None:

@@ -20,7 +20,7 @@ def page(tables: Sequence[Mapping[str, Any]]) -> str:
     """Markdown of all tables."""
     parts = [HEAD, *("\n".join(_table(told)) for told in tables)]
     sources = [f"- {name}: arXiv:{arxiv}, {where}" for name, (arxiv, where) in PAPERS.items()]
-    return "\n".join([*parts, "## Papers\n", *sources, ""])
+    return "\n".join([*parts, "## Papers\n", *sources])
 
 
 def _table(told: Mapping[str, Any]) -> Iterator[str]:

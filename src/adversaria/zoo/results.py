@@ -49,7 +49,7 @@ class Result:
     fingerprint: str = ""
     """Of the data."""
     seconds: Sequence[float] = ()
-    """Of each seed's trainings."""
+    """Of each seed, on one core."""
     machine: Mapping[str, Any] = field(default_factory=dict)
     command: str = ""
     commit: str = ""

@@ -127,7 +127,7 @@ class AVB(Recipe):
             networks={"encoder": E, "decoder": G, "observation": p, "adversary": T},
             sample=lambda n: p.show(G(normal(n, self.latent, like=G))),
             latent=lambda n: normal(n, self.latent, like=G),
-            decode=lambda z: p.show(G(z)),
+            decode=lambda z: p.mean(G(z)),
             encode=E,
             likelihood=lambda x, z: p.log_prob(x, G(z)),
             prior=log_normal,

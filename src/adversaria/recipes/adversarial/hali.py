@@ -54,7 +54,7 @@ class HALI(Recipe):
     latent: Count = 16
     """Dimension of z2."""
     middle: Count = 8
-    """Channels of z1, a map at twice the resolution that decoders begin with; its length for vectors."""
+    """Channels of z1, a map of the resolution that decoders begin with, 4 to 7 pixels; its length for vectors."""
     width: Count = 32
     """Channels at half the image's resolution."""
     hidden: Count = 256
@@ -109,13 +109,13 @@ class HALI(Recipe):
 
     def _image_networks(self, shape: tuple[int, ...]) -> tuple[nn.Module, ...]:
         """q(z1 | x), q(z2 | z1), p(z1 | z2), p(x | z1), and what reads x and z1 for the discriminator."""
-        m, c, halvings = self.parts.pack, self.middle, max(1, levels(*shape[1:]) - 1)
+        m, c, halvings = self.parts.pack, self.middle, levels(*shape[1:])
         at, w = resolution(*shape[1:], halvings), self.width * 2 ** (halvings - 1)
         size: Any = {"width": 2 * w, "hidden": self.hidden, "depth": self.depth}
         pairing = Pairing(
-            Shrink(m * shape[0], w, self.width, halvings, "none"),
+            Shrink(m * shape[0], w, self.width, halvings),
             nn.Conv2d(m * c, w, 3, padding=1),
-            encoder((3 * w, *at), self.hidden, norm="none", **size),
+            encoder((3 * w, *at), self.hidden, **size),
         )
         return (
             NormalCodes(Shrink(shape[0], 2 * c, self.width, halvings), c, maps=True),

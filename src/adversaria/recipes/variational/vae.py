@@ -89,7 +89,7 @@ class VAE(Recipe):
             networks={"encoder": E, "decoder": G, "observation": p},
             sample=lambda n: p.show(G(normal(n, self.latent, like=G))),
             latent=lambda n: normal(n, self.latent, like=G),
-            decode=lambda z: p.show(G(z)),
+            decode=lambda z: p.mean(G(z)),
             encode=lambda x: posterior(x)[0],
             bound=lambda x: -torch.add(*parts(x)),
             infer=infer,

@@ -92,7 +92,7 @@ class VAEIAF(Recipe):
             networks={**networks, "flow": flow},
             sample=lambda n: p.show(G(normal(n, self.latent, like=G))),
             latent=lambda n: normal(n, self.latent, like=G),
-            decode=lambda z: p.show(G(z)),
+            decode=lambda z: p.mean(G(z)),
             encode=lambda x: infer(x)[0],
             bound=lambda x: -torch.add(*parts(x)),
             infer=infer,
