@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from adversaria.data import MADE, draw, load, modes, names, oracle
-from adversaria.data.made import POINTS
+from adversaria.data.made import POINTS, four_points
 from adversaria.errors import UserError
 
 
@@ -22,6 +22,8 @@ def test_every_made_name_loads_with_its_splits():
             if name in POINTS
             else {"train": 10_000, "valid": 1_000, "test": 1_000}
             if name == "oracle-tokens"
+            else {"train": 4_000, "valid": 1_000, "test": 1_000}
+            if name == "four-points"
             else {"train": 128_000, "valid": 26_000, "test": 26_000}
             if name == "stacked-digits"
             else {"train": 1_439, "valid": 179, "test": 179}
@@ -74,6 +76,21 @@ def test_parallel_lines_are_vertical_and_labelled():
     assert np.array_equal(points[:, 0], labels)
     assert points[:, 1].min() >= 0
     assert points[:, 1].max() <= 1
+
+
+def test_four_points_are_the_images_with_one_pixel_on_equally_often():
+    data = load("four-points")
+    assert (data.spec.kind, data.spec.shape, data.spec.classes) == ("binary", (4,), 4)
+    for split in data.splits:
+        batch = data.examples(data.size(split), split)
+        assert torch.equal(batch.x, torch.eye(4)[batch.labels])
+        assert torch.bincount(batch.labels).tolist() == [data.size(split) // 4] * 4
+    (a, la), (b, _), (c, _) = four_points(10, 1), four_points(10, 1), four_points(10, 2)
+    assert np.array_equal(a, b) and not np.array_equal(a, c)
+    assert sorted(np.bincount(la, minlength=4)) == [2, 2, 3, 3]
+    assert four_points(0, 1)[0].shape == (0, 4)
+    with pytest.raises(UserError, match="-1 points asked for; ask for 0 or more"):
+        four_points(-1, 0)
 
 
 def test_digits_are_those_of_scikit_learn():

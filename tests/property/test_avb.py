@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from torch.nn.functional import softplus
 
+from adversaria.claims import avb as claim
 from adversaria.data import Batch, DataSpec
 from adversaria.distributions import kl_from_standard, log_normal
 from adversaria.game import Referee
@@ -153,12 +154,12 @@ def test_an_adversary_that_is_trained_tells_the_divergence():
             many = torch.zeros(20_000, 3)
             return T(many, E(many)).mean().item()
 
-    before, steps = told(), 200
+    before, steps = told(), 150
     referee, adversary = Referee(game.stage(), rounds=steps), game.stage().players[0]
     for step in range(steps):
         for group in referee.optimizers["adversary"].param_groups:
             group["lr"] = 2e-2 * (1 - step / steps)
-        referee.backward(adversary, adversary.objective(Batch(torch.zeros(300, 3))))
+        referee.backward(adversary, adversary.objective(Batch(torch.zeros(200, 3))))
         referee.step(adversary)
     assert abs(before - rate) > 0.5
     assert told() == pytest.approx(rate, abs=0.1)
@@ -200,3 +201,32 @@ def test_no_bound_is_offered_and_the_likelihood_is():
     codes = game.encode(x[:1].expand(500, 3), seed=0)
     assert codes.std(0).min() > 0.01, "a code is a draw from the posterior"
     assert math.isfinite(game.reconstruct(x, seed=0).sum().item())
+
+
+def four_points_game():
+    game = AVB(latent=2, vectors=2, noise=2, hidden=6, depth=1).build(DataSpec(kind="binary", shape=(4,)))
+    for parameter in game.networks["decoder"].parameters():
+        parameter.data.mul_(3.0)
+    return game
+
+
+def test_the_quadrature_is_exact_enough_to_sum_to_one_over_all_states():
+    states = torch.cartesian_prod(*[torch.tensor([0.0, 1.0])] * 4)
+    log_p = claim.log_likelihood(four_points_game(), states)
+    assert log_p.exp().sum().item() == pytest.approx(1.0, abs=1e-6)
+    assert log_p.exp().std() > 1e-3
+
+
+@pytest.mark.parametrize("mean, log_sd", [(0.0, [0.0, 0.0]), (1.5, [-1.0, 0.5])])
+def test_the_entropy_by_neighbours_is_that_of_a_normal(mean, log_sd):
+    log_sd = torch.tensor(log_sd)
+    z = mean + log_sd.exp() * torch.randn(20_000, 2)
+    exact = log_sd.sum().item() + math.log(2 * math.pi) + 1
+    assert claim.entropy(z) == pytest.approx(exact, abs=0.03)
+
+
+def test_overlap_is_nothing_for_sets_apart_and_chance_for_one_law():
+    one = torch.randn(4, 2_000, 2)
+    assert claim.overlap(one) == pytest.approx(0.75, abs=0.03)
+    apart = one + 100 * torch.arange(4.0)[:, None, None]
+    assert claim.overlap(apart) == 0

@@ -154,7 +154,7 @@ def test_the_reported_bound_lies_below_the_exact_log_likelihood_on_average(train
 def test_the_iaf_vaes_bound_is_the_logarithm_of_an_unbiased_estimate_of_the_likelihood(steps):
     recipe = VAEIAF(latent=2, hidden=16, depth=1, flow_hidden=8, context=4, steps=steps)
     game, x = recipe.build(SPEC), points(8)
-    last = game.networks["encoder"].layers[-1]
+    last = game.networks["encoder"].head
     last.weight.data.mul_(0.2)
     last.bias.data[2:4] = 0.3 + 0.15 * steps  # a posterior that stays wider than the prior: weights are tame
     log_w = game.bound(x.repeat(20_000, 1)).view(20_000, 8)

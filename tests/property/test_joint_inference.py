@@ -78,7 +78,8 @@ def test_at_the_best_discriminator_the_game_s_value_is_the_divergence_of_the_joi
 
     def value(real, fake):
         logits = (real / fake).log()  # of the best D, P_EX / (P_EX + P_GZ)
-        many = [torch.repeat_interleave(logits.flatten(), (60_000 * law).round().long().flatten()) for law in (real, fake)]
+        counts = [(60_000 * law).round().long().flatten() for law in (real, fake)]
+        many = [torch.repeat_interleave(logits.flatten(), count) for count in counts]
         return -sum(NonSaturating().discriminator(*many).values())
 
     def joint(z_of_x):

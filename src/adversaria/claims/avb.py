@@ -1,8 +1,13 @@
 """AVB on four points with two latent dimensions, where the likelihood is a quadrature, beside the factorised VAE.
 
 Both have the same decoder, data, batches and rounds. The entropy of a posterior that can only be drawn from is
-estimated by nearest neighbours (Kozachenko and Leonenko 1987), for both alike; `facts` keeps what the same estimate
-gives for the VAE's posterior less its closed form.
+estimated by nearest neighbours (Kozachenko and Leonenko 1987), for both alike; beside the results is kept what the same
+estimate gives for the VAE's posterior less its closed form, the error to expect. The most that any model reaches is
+-log 4 = -1.386 nats. Table 1 has likelihoods of -1.568 (VAE) and -1.403, bounds of -1.697 and about -1.421; the
+thresholds, 0.1 and 0.05 nats, are a good half and a fifth of these differences.
+
+**Tiling** (Section 6.1): the share of codes whose nearest neighbour is the code of another point (overlap) is lower
+than the VAE's by 0.05 at least, and KL(q(z) || p(z)) (gaps and overlaps of the aggregate) is lower.
 """
 
 import math
@@ -15,12 +20,15 @@ from adversaria.catalogue import make
 from adversaria.claims.check import Check, Measured, Trial
 from adversaria.distributions import log_normal
 from adversaria.game import Game
-from adversaria.recipes.adversarial.avb import CLAIMS
 
+TILES = "On four points the posteriors tile the prior, without the overlaps and gaps of a factorised one (Section 6.1)."
+ABOVE = "At an equal decoder, likelihood and bound are above the factorised VAE's (Section 6.1, Table 1)."
 FOUR = torch.eye(4)
 DRAWS = 20_000
 REACH, STEP = 6.0, 0.03
 """Of the grid over z."""
+SHARED = ("latent", "hidden", "depth", "batch", "rounds")
+"""Hyperparameters that both have."""
 
 
 def log_likelihood(game: Game, x: Tensor) -> Tensor:
@@ -81,10 +89,10 @@ def measured(game: Game, seed: int) -> dict[str, float]:
 
 def four_points(trial: Trial) -> dict[str, Measured]:
     """All four quantities of AVB, against the VAE's."""
-    size = {"latent": 2, "rounds": 1_000} if trial.quick else {"latent": 2}
+    size = {"rounds": 1_000} if trial.quick else {}
     ours = make("avb", "four-points", **size)
-    plain = make("vae", None, **size | {"hidden": ours.hidden, "depth": ours.depth, "batch": ours.batch,
-                                        "rounds": ours.rounds})  # fmt: skip
+    shared = {key: value for key, value in ours.fields().items() if key in SHARED}
+    plain = make("vae", None, **shared)
     found = measured(trial.play(ours), trial.seed)
     beside = measured(trial.play(plain), trial.seed)
     facts = {"reconstruction": found["reconstruction"], "the VAE's": beside["reconstruction"],
@@ -102,7 +110,7 @@ LIMITS = {"log-likelihood": 0.1, "bound": 0.05, "overlap": -0.05, "q(z) from p(z
 
 CHECKS = tuple(
     Check(
-        claim=CLAIMS[key in ("log-likelihood", "bound")],
+        claim=ABOVE if key in ("log-likelihood", "bound") else TILES,
         quantity=name,
         measure=four_points,
         threshold=LIMITS[key],

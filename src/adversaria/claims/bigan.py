@@ -1,7 +1,7 @@
 """BiGAN: a reconstruction keeps the class, and the encoder's features tell classes apart with few labels.
 
-**Class** (Section 4.2, Figure 2). The share of test examples with a reconstruction G(E(x)) that a classifier, trained on
-the data, tells as the class in the label. Threshold 0.8; a tenth by chance for ten classes, and the share of the
+**Class** (Section 4.2, Figure 2). The share of test examples with a reconstruction G(E(x)) that a classifier, trained
+on the data, tells as the class in the label. Threshold 0.8; a tenth by chance for ten classes, and the share of the
 examples themselves is kept beside it.
 
 **Features** (Section 4). A linear classifier of 100 labelled training examples, as many of each class, on the encoder's
@@ -11,6 +11,7 @@ the penalty is chosen by cross-validation among those 100, and the accuracy on t
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -46,23 +47,25 @@ def probe(train: tuple[Tensor, Tensor], test: tuple[Tensor, Tensor], classes: in
 def features(game: Game, x: Tensor) -> Tensor:
     """The last hidden layer of the encoder (n, k), at rest."""
     with game.at_rest():
-        return torch.cat([game.networks["encoder"].features(part.to(game.device)).cpu() for part in x.split(500)])
+        E: Any = game.networks["encoder"]
+        return torch.cat([E.features(part.to(game.device)).cpu() for part in x.split(500)])
 
 
 def measure(trial: Trial) -> dict[str, Measured]:
     """Both claims, of one training."""
-    recipe = make("bigan", **({"width": 16, "rounds": 700} if trial.quick else {"rounds": 4_000}))
+    recipe = make("bigan", None, **({"width": 16, "rounds": 700} if trial.quick else {"rounds": 4_000}))
     game = trial.play(recipe)
     data = trial.data
     held = data.examples(min(data.size("test"), JUDGED), "test")
-    train = data.examples(min(data.size("train"), 10 * JUDGED), "train")
-    assert held.labels is not None and train.labels is not None
+    train = data.examples(min(data.size("train"), 5 * JUDGED), "train")
+    seen, truth = train.labels, held.labels
+    assert seen is not None and truth is not None
     made = torch.cat([game.reconstruct(part.to(game.device)).cpu() for part in held.x.split(500)])
-    kept, real = (float((told(x, data) == held.labels).float().mean()) for x in (made, held.x))
+    kept, real = (float((told(x, data) == truth).float().mean()) for x in (made, held.x))
     error = float((held.x - made).square().mean() / (held.x - held.x.mean(0)).square().mean())
 
     def judged(look: Callable[[Tensor], Tensor]) -> float:
-        return probe((look(train.x), train.labels), (look(held.x), held.labels), data.spec.classes)
+        return probe((look(train.x), seen), (look(held.x), truth), data.spec.classes)
 
     torch.manual_seed(trial.seed)
     before = recipe.build(data.spec)

@@ -2,8 +2,8 @@
 
 Data lie on a circle of radius 1, and a fresh generator from a code of one number puts its samples on a curve near the
 origin: two thin sets that don't meet. The generator stands still while the discriminator moves 1,000 times, with noise
-of standard deviation 0.5 that isn't annealed, and without. Then the norm of the generator's gradient of E log(1 - D), by
-its first value, is told in decades: how far it has fallen. The theorems say that it vanishes without noise (2.4) and
+of standard deviation 0.5 that isn't annealed, and without. Then the norm of the generator's gradient of E log(1 - D),
+by its first value, is told in decades: how far it has fallen. The theorems say that it vanishes without noise (2.4) and
 doesn't with it (3.2): it should have fallen by a decade more without.
 """
 

@@ -164,7 +164,7 @@ def gradient_probe(
         steps: of the discriminator.
         every: steps between measurements.
         repeats: fresh discriminators.
-        adversary: the discriminator's name; None where a player is called discriminator or critic.
+        adversary: the discriminator's name; None where a player is called discriminator, critic or adversary.
         fresh: builds a game of the same recipe, whose discriminator's initial weights are taken; None to initialise
             each layer anew by its own rule (DCGAN's for its critics).
         test: the measurement is on its first batch; None for a first batch of `batches`, which training begins after.

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from adversaria.data.spec import Batch
 from adversaria.diagnose.untouched import (
+    ADVERSARIES,
     Played,
     Snapshot,
     alone,
@@ -73,8 +74,8 @@ def duality_gap(
         stage: a stage of two players or its name; None for the last one.
         steps: steps of each deviating player.
         evaluations: batches of `test`, where there are more.
-        adversary: the discriminator's name; None where a player is called discriminator or critic, or the game is
-            zero-sum (where both choices give the same gap).
+        adversary: the discriminator's name; None where a player is called discriminator, critic or adversary, or the
+            game is zero-sum (where both choices give the same gap).
         without: the discriminator's terms that are no part of the game's value.
         seed: of all noise.
 
@@ -125,7 +126,7 @@ def duality_gap(
 def _sides(game: Game, stage: Stage, adversary: str | None, batch: Batch, seed: int) -> tuple[Player, Player]:
     """Generator and discriminator; of a zero-sum game whose players have other names, either order."""
     names = [player.name for player in stage.players]
-    if adversary is None and len(names) == 2 and not {"discriminator", "critic"} & set(names):
+    if adversary is None and len(names) == 2 and not set(ADVERSARIES) & set(names):
         held = Snapshot(game.networks)
         a, b = (-float(_value(stage, player, batch, (), seed)) for player in stage.players)
         held.rewind()

@@ -81,6 +81,10 @@ def untouched(game: Game, dtype: torch.dtype | None = None) -> Iterator[None]:
         before.restore()
 
 
+ADVERSARIES = ("discriminator", "critic", "adversary")
+"""What a discriminator may be called."""
+
+
 def stage_of(game: Game, stage: str | Stage | None) -> Stage:
     """The stage meant: by name, itself, or the game's last one for None."""
     if isinstance(stage, Stage):
@@ -98,7 +102,7 @@ def opponents(stage: Stage, adversary: str | None) -> tuple[Player, Player]:
 
     Args:
         stage: with two players.
-        adversary: the name of the discriminator; None where a player is called discriminator or critic.
+        adversary: the name of the discriminator; None where a player is called discriminator, critic or adversary.
 
     Raises:
         UserError: where there are not two players, or the discriminator is not known.
@@ -106,7 +110,7 @@ def opponents(stage: Stage, adversary: str | None) -> tuple[Player, Player]:
     names = [player.name for player in stage.players]
     if len(names) != 2:
         raise UserError(f"not applicable: stage '{stage.name}' has the players {names}; this is for games of two")
-    known = [name for name in names if name in ("discriminator", "critic")] if adversary is None else [adversary]
+    known = [name for name in names if name in ADVERSARIES] if adversary is None else [adversary]
     if len(known) != 1 or known[0] not in names:
         raise UserError(f"which of {names} is the discriminator is not known; name it: adversary='{names[0]}'")
     i = names.index(known[0])
@@ -137,7 +141,8 @@ def as_played(batch: Batch, device: torch.device, dtype: torch.dtype | None = No
 
     x = moved(batch.x)
     assert x is not None
-    return Batch(x, moved(batch.labels), moved(batch.y))
+    labelled = None if batch.labelled is None else as_played(batch.labelled, device, dtype)
+    return Batch(x, moved(batch.labels), moved(batch.y), labelled)
 
 
 class Played:

@@ -78,6 +78,8 @@ class Duel:
     def see(self, pair: Pair) -> Pair:
         """A pair as the discriminator is shown it: x distorted and noisy, examples in packs."""
         x, *rest = pair
+        if self.augment is not None and x.ndim != 4:
+            raise UserError(f"augmentation '{self.augment.kind}' is for images, and these are vectors; none")
         x = self.augment(x) if self.augment is not None else x
         x = self.noise(x) if self.noise is not None else x
         return tuple(self._packed(t) for t in (x, *rest))

@@ -3,6 +3,8 @@
 Mescheder, Nowozin and Geiger (2017), arXiv:1701.04722, Section 6.2.
 """
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
@@ -24,7 +26,7 @@ class NoiseBasis(nn.Module):
         super().__init__()
         self.noise = noise
         widths = (noise, hidden, hidden, size)
-        self.weights = nn.ParameterList(torch.randn(vectors, a, b) / a**0.5 for a, b in zip(widths, widths[1:]))
+        self.weights = nn.ParameterList(torch.randn(vectors, a, b) / a**0.5 for a, b in pairwise(widths))
         self.offsets = nn.ParameterList(torch.zeros(vectors, 1, b) for b in widths[1:])
         nn.init.normal_(self.offsets[0])  # or every f_i would start out nearly odd, and none one-sided
 

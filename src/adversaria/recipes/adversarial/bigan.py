@@ -7,7 +7,7 @@ For the best D what is left of Eq. 3 is 2 JSD(P_EX || P_GZ) - log 4 (Theorem 1);
 E(G(z)) = z almost everywhere (Theorem 2). E has no noise of its own; with noise this is `ali`.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from pydantic.dataclasses import dataclass
@@ -41,7 +41,7 @@ DEPARTURES = (
 )
 CLAIMS = (
     "A reconstruction G(E(x)) keeps the class of x (Section 4.2, Figure 2).",
-    "The encoder's features tell classes apart better than pixels do (Section 4.2, Table 1).",
+    "The encoder's features tell classes apart better than pixels do, where labels are few (Section 4).",
 )
 
 
@@ -73,7 +73,8 @@ class BiGAN(Recipe):
     """Rounds of play."""
 
     def game(self, spec: DataSpec) -> Game:
-        parts, size = self.parts, {"width": self.width, "hidden": self.hidden, "depth": self.depth}
+        parts = self.parts
+        size: Any = {"width": self.width, "hidden": self.hidden, "depth": self.depth}
         E = encoder(spec.shape, self.latent, **size)
         E.head = nn.Sequential(E.head, nn.BatchNorm1d(self.latent, affine=False))
         G = parts.decoder(self.latent, spec.shape, **size)

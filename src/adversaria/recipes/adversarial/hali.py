@@ -102,15 +102,15 @@ class HALI(Recipe):
             averages=dict.fromkeys(made, self.average),
             sample=lambda n: G1(G2(prior(n))),
             latent=prior,
-            decode=lambda z2: G1(G2(z2)),
+            decode=lambda z2: G1(G2.moments(z2)[0]),  # the mean of p(z1 | z2): a code has one example
             encode=lambda x: E2(E1(x)),
             reconstruct=lambda x: G1(E1(x)),
         )
 
-    def _image_networks(self, shape: tuple[int, ...]) -> tuple[nn.Module, ...]:
+    def _image_networks(self, shape: tuple[int, ...]) -> tuple[Any, ...]:
         """q(z1 | x), q(z2 | z1), p(z1 | z2), p(x | z1), and what reads x and z1 for the discriminator."""
         m, c, halvings = self.parts.pack, self.middle, levels(*shape[1:])
-        at, w = resolution(*shape[1:], halvings), self.width * 2 ** (halvings - 1)
+        at, w = resolution(shape[1], shape[2], halvings), self.width * 2 ** (halvings - 1)
         size: Any = {"width": 2 * w, "hidden": self.hidden, "depth": self.depth}
         pairing = Pairing(
             Shrink(m * shape[0], w, self.width, halvings),
@@ -125,7 +125,7 @@ class HALI(Recipe):
             pairing,
         )
 
-    def _networks(self, d: int) -> tuple[nn.Module, ...]:
+    def _networks(self, d: int) -> tuple[Any, ...]:
         """The same for vectors."""
         m, c, h, k = self.parts.pack, self.middle, self.hidden, self.latent
         size: Any = {"width": 0, "hidden": h, "depth": self.depth}

@@ -45,9 +45,7 @@ DEPARTURES = (
     "Noise follows ReLU layers; images of more than 32 pixels or in colour get convolutions, with dropout for noise.",
     "Weights start from the first batch that is drawn, the authors' from 500 examples.",
 )
-CLAIMS = (
-    "With few labels the test error is well below that of the same classifier trained on them alone (Table 1).",
-)
+CLAIMS = ("With few labels the test error is well below that of the same classifier trained on them alone (Table 1).",)
 
 
 def classifier_terms(known: Tensor, labels: Tensor, real: Tensor, fake: Tensor, weight: float) -> Terms:
