@@ -119,6 +119,14 @@ def read(path: Path) -> Entry:
     )
 
 
+@cache
+def parts() -> tuple[Hyperparameter, ...]:
+    """The techniques that a recipe with a field `parts` takes."""
+    tree = ast.parse((HERE.parent / "duel" / "parts.py").read_text(encoding="utf-8"))
+    (found,) = (node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Parts")
+    return tuple(_hyperparameters(found))
+
+
 def _literal(node: ast.expr | None, otherwise: Any) -> Any:
     if node is None:
         return otherwise

@@ -9,6 +9,7 @@ import torch
 
 import adversaria as adv
 from adversaria import catalogue
+from adversaria.cli import show
 from adversaria.data import load
 from adversaria.duel import Parts
 from adversaria.errors import UserError
@@ -133,3 +134,12 @@ def test_lazy_penalties_need_alternation():
 def test_every_discriminator_move_needs_alternation():
     with pytest.raises(UserError, match="moves=5; the extragradient rule moves everyone once"):
         adv.recipe("wgan-gp", parts={"rule": "extragradient"}).build(load("ring8").spec)
+
+
+def test_a_card_lists_the_parts(capsys):
+    assert show.run(["dcgan"]) == 0
+    page = capsys.readouterr().out
+    assert all(f"--parts.{f.name.replace('_', '-')} " in page for f in fields(Parts))
+    assert all(part.meaning for part in catalogue.parts())
+    assert show.run(["vae"]) == 0
+    assert "--parts" not in capsys.readouterr().out

@@ -1,6 +1,5 @@
 """`adversaria show`: all there is to know of a recipe."""
 
-import ast
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -54,9 +53,7 @@ def parts(entry: catalogue.Entry) -> list[str]:
     """Techniques that the recipe takes beside its own, where it takes any."""
     if all(h.name != "parts" for h in entry.hyperparameters):
         return []
-    tree = ast.parse((catalogue.HERE.parent / "duel" / "parts.py").read_text(encoding="utf-8"))
-    (found,) = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Parts"]
-    return ["\nPARTS", *flags(catalogue._hyperparameters(found), "parts.")]
+    return ["\nPARTS, each off or the recipe's own until asked for", *flags(catalogue.parts(), "parts.")]
 
 
 def claims(entry: catalogue.Entry) -> list[str]:
