@@ -209,7 +209,16 @@ def test_the_exit_code_is_0_where_all_hold_and_1_where_one_does_not_or_cannot_be
     monkeypatch.setattr(verify, "module_of", lambda entry: module)
     assert main(["zoo", "verify", "gan", "--jobs", "1", "--out", str(tmp_path)]) == code
     out = capsys.readouterr().out
-    assert fake_claims.CLAIM in out and out.splitlines()[-1].endswith("hold")
+    assert fake_claims.CLAIM in out and " checks hold, in 0 minutes" in out.splitlines()[-1]
+
+
+def test_all_goes_on_past_a_recipe_that_cannot_be_measured(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(verify, "module_of", lambda entry: "fake_claims")
+    monkeypatch.setattr(verify, "checkable", lambda: ["vae", "gan"])  # the checks are of gan's claim
+    assert main(["zoo", "verify", "--all", "--jobs", "1", "--out", str(tmp_path)]) == 1
+    out = capsys.readouterr().out
+    assert "not measured: a check of vae is for 'The minimax loss" in out and out.endswith("; not measured: vae\n")
+    assert (tmp_path / "gan" / "made up.json").is_file()
 
 
 @pytest.mark.parametrize(
