@@ -149,7 +149,7 @@ def test_the_same_mean_features_are_a_perfect_match(digits):
 
 @pytest.mark.usefixtures("float64")
 def test_with_minibatch_discrimination_the_generator_is_non_saturating_and_classes_come_in_batches(digits):
-    recipe = smoke(generator="minibatch-discrimination", input_noise=0.0, noise=0.0)
+    recipe = smoke(objective="minibatch-discrimination", input_noise=0.0, noise=0.0)
     game = recipe.build(digits.spec).double().eval()
     generator = next(p for p in game.stage().players if p.name == "generator")
     torch.manual_seed(1)
@@ -200,6 +200,15 @@ def test_only_the_direction_of_weights_counts():
     torch.testing.assert_close(layer(x), before)
 
 
+def test_a_layer_without_spread_has_nothing_to_start():
+    layer = Normalised(4, 3, spread=None, scaled=True)
+    x = torch.randn(9, 4)
+    unit = layer.weight / layer.weight.norm(dim=1, keepdim=True)
+    torch.testing.assert_close(layer(5 + x), (5 + x) @ unit.T)
+    layer.reset_parameters()
+    assert layer.started
+
+
 def test_a_layer_at_rest_starts_nothing_and_begins_afresh_when_reset():
     layer = Normalised(4, 4).eval()
     layer(torch.randn(8, 4))
@@ -230,14 +239,9 @@ def test_networks_have_the_layers_of_the_paper():
     assert D.features(x).shape == (20, D.width) == (20, 250) and D(x).shape == (20, 10)
     assert D.features(x).min() >= 0
     G = smooth_generator(100, (1, 28, 28), 500, bounded=True)
-    assert [tuple(m.weight.shape) for m in G.modules() if isinstance(m, nn.Linear)] == [
-        (500, 100),
-        (500, 500),
-        (784, 500),
-    ]
-    assert sum(isinstance(m, nn.Softplus) for m in G.modules()) == sum(
-        isinstance(m, nn.BatchNorm1d) for m in G.modules()
-    )
+    widths = [tuple(m.weight.shape) for m in G.modules() if isinstance(m, nn.Linear | Normalised)]
+    assert widths == [(500, 100), (500, 500), (784, 500)]
+    assert sum(isinstance(m, nn.Softplus | nn.BatchNorm1d) for m in G.modules()) == 4
 
 
 def test_pixels_are_noised_as_intensities():
@@ -261,10 +265,10 @@ def test_convolutions_take_images_of_any_shape(shape):
 
 
 @pytest.mark.parametrize("network", ["mlp", "convolutions"])
-@pytest.mark.parametrize("generator", ["feature-matching", "minibatch-discrimination"])
+@pytest.mark.parametrize("objective", ["feature-matching", "minibatch-discrimination"])
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 9, 13), (2,)])
-def test_every_option_plays_on_images_and_points(network, generator, shape):
-    recipe = smoke(network=network, generator=generator)
+def test_every_option_plays_on_images_and_points(network, objective, shape):
+    recipe = smoke(network=network, objective=objective)
     spec = DataSpec("image" if len(shape) == 3 else "points", shape, classes=3)
     game = recipe.build(spec)
     x = torch.rand(recipe.batch, *shape) * 2 - 1

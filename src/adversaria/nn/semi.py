@@ -47,14 +47,15 @@ class Normalised(nn.Module):
 
     v and b are learned, and s where `scaled`. m and s start as the mean of v / ||v|| . x and `spread` over its standard
     deviation in the first batch seen in training (arXiv:1602.07868, Eq. 5 and 6), so that noise of a fixed size on what
-    follows means the same in every layer: a scale that could be learned would outgrow it.
+    follows means the same in every layer: a scale that could be learned would outgrow it. Without `spread` they start
+    as 0 and 1.
     """
 
     mean: Tensor
     scale: Tensor
     started: Tensor
 
-    def __init__(self, inputs: int, outputs: int, kernel: int = 0, stride: int = 1, spread: float = 1.0,
+    def __init__(self, inputs: int, outputs: int, kernel: int = 0, stride: int = 1, spread: float | None = 1.0,
                  scaled: bool = False) -> None:  # fmt: skip
         super().__init__()
         self.stride, self.spread = stride, spread
@@ -73,23 +74,24 @@ class Normalised(nn.Module):
         nn.init.zeros_(self.bias)
         if self.gain is not None:
             nn.init.ones_(self.gain)
-        self.started.zero_()
+        self.started.fill_(self.spread is None)
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, inputs) -> (n, outputs), or (n, inputs, h, w) -> (n, outputs, h', w')."""
         v = self.weight
-        ones = [1] * (v.ndim - 2)
-        direction = v / v.flatten(1).norm(dim=1).view(-1, 1, *ones)
-        y = F.linear(x, direction) if v.ndim == 2 else F.conv2d(x, direction, None, self.stride, v.shape[-1] // 2)
+        y = F.linear(x, v) if v.ndim == 2 else F.conv2d(x, v, None, self.stride, v.shape[-1] // 2)
+        rows = v.flatten(1)
+        length = (rows * rows).sum(1).sqrt()
         if self.training and not self.started:
-            self._start(y.detach())
+            self._start((y.movedim(1, -1) / length).detach(), self.spread or 1.0)
         s = self.scale if self.gain is None else self.scale * self.gain
-        return y * s.view(-1, *ones) + (self.bias - s * self.mean).view(-1, *ones)
+        each = (1, -1, *[1] * (v.ndim - 2))  # on what comes out, which is smaller than the weights
+        return y * (s / length).view(each) + (self.bias - s * self.mean).view(each)
 
-    def _start(self, y: Tensor) -> None:
-        over = [d for d in range(y.ndim) if d != 1]
-        self.mean.copy_(y.mean(over))
-        self.scale.copy_(self.spread / y.std(over, correction=0).clamp_min(1e-3))
+    def _start(self, y: Tensor, spread: float) -> None:
+        y = y.flatten(0, -2)
+        self.mean.copy_(y.mean(0))
+        self.scale.copy_(spread / y.std(0, correction=0).clamp_min(1e-3))
         self.started.fill_(True)
 
 
@@ -157,10 +159,11 @@ def aware(reader: Reader, kernels: int = 100, dim: int = 5) -> Reader:
 def smooth_generator(latent: int, shape: tuple[int, ...], hidden: int, *, bounded: bool) -> nn.Module:
     """Codes (n, latent) -> examples (n, *shape): two layers with batch normalisation and softplus, and a linear one.
 
-    `bounded` examples end in tanh: the paper's sigmoid, on images in [-1, 1].
+    The last one's weights are normalised, which keeps pixels from the flat ends of tanh while the classifier is far
+    ahead. `bounded` examples end in tanh: a sigmoid, on images in [-1, 1].
     """
     layers: list[nn.Module] = []
     for a in (latent, hidden):
         layers += [nn.Linear(a, hidden, bias=False), nn.BatchNorm1d(hidden), nn.Softplus()]
-    layers += [nn.Linear(hidden, torch.Size(shape).numel()), nn.Unflatten(1, shape)]
+    layers += [Normalised(hidden, torch.Size(shape).numel(), spread=None, scaled=True), nn.Unflatten(1, shape)]
     return nn.Sequential(*layers, nn.Tanh()) if bounded else nn.Sequential(*layers)

@@ -74,7 +74,7 @@ def why_not(row: Row, spec: DataSpec) -> str:
     kind: Kind = "stacks" if spec.kind == "image" else "points"
     changed = row.changed(kind)
     if changed is None:
-        return "left out"
+        return f"has no budget on {kind}"
     recipe = catalogue.make(row.recipe, row.preset, **changed)
     if spec.kind not in recipe.KINDS:
         return f"plays on {' or '.join(recipe.KINDS)} data"
