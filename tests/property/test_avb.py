@@ -137,8 +137,8 @@ def test_terms_are_the_equations_on_the_same_noise(contrast):
     place = inferred()[1]
     drawn = torch.randn(8, 2)
     found = terms_of(game, "adversary", x)
-    assert found["inferred"].item() == pytest.approx(-torch.sigmoid(T(x, place)).log().mean().item())  # Eq. 3.3
-    assert found["drawn"].item() == pytest.approx(-(1 - torch.sigmoid(T(x, drawn))).log().mean().item())
+    assert found["real"].item() == pytest.approx(-torch.sigmoid(T(x, place)).log().mean().item())  # Eq. 3.3
+    assert found["fake"].item() == pytest.approx(-(1 - torch.sigmoid(T(x, drawn))).log().mean().item())
 
 
 def test_an_adversary_that_is_trained_tells_the_divergence():

@@ -132,7 +132,7 @@ def test_hali_makes_an_example_again_from_either_level():
 
 
 def test_hali_refuses_networks_that_aren_t_its_own():
-    with pytest.raises(UserError, match=r"hali's networks are its own"):
+    with pytest.raises(UserError, match=r"its layers are hali's own"):
         HALI(parts={"network": "resnet"}).build(IMAGES)
 
 

@@ -296,7 +296,7 @@ def test_the_critic_s_terms_are_those_of_the_paper_at_the_level_s_size(name):
     slope = torch.autograd.grad(f.at(between, level, alpha).sum(), between)[0].flatten(1).norm(dim=1)
     expected = {
         "wasserstein": f.at(y, level, alpha).mean() - f(x).mean(),
-        "penalty": 10 * (slope - 1).square().mean(),
+        "gradient": 10 * (slope - 1).square().mean(),
         "drift": 0.5 * f(x).square().mean(),
     }
     assert terms.keys() == expected.keys()

@@ -18,7 +18,7 @@ from adversaria.evaluation.sets import prepare
 from adversaria.evaluation.suite import measure
 from adversaria.game import play
 from adversaria.nn.semi import Noise, Normalised, aware, dropped_convolutions, noisy_mlp, smooth_generator
-from adversaria.recipes.adversarial.improved_gan import classifier_terms
+from adversaria.objectives.losses import NonSaturating
 
 K = 4
 LOGITS = [0.0, 1.0, 30.0, 100.0]
@@ -40,6 +40,12 @@ def played(recipe, view, rounds=None, seed=0):
     for _ in play(game.stage(), view.batches(recipe.batch, seed=seed), rounds=n):
         pass
     return game
+
+
+def classifier_terms(known, labels, real, fake, weight):
+    """The recipe's terms from logits, as `test_the_terms_of_the_game_are_these` has them from the game."""
+    terms = NonSaturating().discriminator(real.logsumexp(1), fake.logsumexp(1))
+    return {"labelled": F.cross_entropy(known, labels)} | {name: weight * term for name, term in terms.items()}
 
 
 def explicit(known, labels, real, fake, weight):
@@ -114,8 +120,24 @@ def test_the_score_of_a_game_is_the_logit_of_d_and_classes_are_logits(digits):
 
 
 @pytest.mark.usefixtures("float64")
+def test_the_terms_of_the_game_are_these(digits):
+    recipe = smoke(input_noise=0.0, noise=0.0, unsupervised=0.7)
+    game = recipe.build(digits.spec).double().eval()
+    G, C = game.networks["generator"], game.networks["discriminator"]
+    known = Batch(torch.rand(8, *digits.spec.shape) * 2 - 1, torch.arange(8) % 10)
+    batch = Batch(torch.rand(8, *digits.spec.shape) * 2 - 1, labelled=known)
+    torch.manual_seed(1)
+    found = game.stage().players[0].objective(batch)
+    torch.manual_seed(1)
+    expected = classifier_terms(C(known.x), known.labels, C(batch.x), C(G(torch.randn(8, recipe.latent))), 0.7)
+    assert found.keys() == expected.keys()
+    for name, term in expected.items():
+        torch.testing.assert_close(found[name], term)
+
+
+@pytest.mark.usefixtures("float64")
 def test_feature_matching_is_the_squared_distance_of_mean_features_with_its_gradient(digits):
-    """Value and gradient against the derivative by hand: 2 (E f(G(z)) - E f(x)) . d E f(G(z)) / k."""
+    """Value and gradient against the derivative by hand: 2 (E f(G(z)) - E f(x)) . d E f(G(z))."""
     recipe = smoke(input_noise=0.0, noise=0.0)
     game = recipe.build(digits.spec).double()
     G, D = game.networks["generator"], game.networks["discriminator"]
@@ -128,9 +150,9 @@ def test_feature_matching_is_the_squared_distance_of_mean_features_with_its_grad
     torch.manual_seed(1)
     f = D.features(G(torch.randn(8, recipe.latent)))
     gap = f.mean(0) - D.features(batch.x).mean(0)
-    torch.testing.assert_close(value, (gap**2).mean())
+    torch.testing.assert_close(value, (gap**2).sum())
     theta = generator.parameters()
-    by_hand = torch.autograd.grad(f.mean(0), theta, 2 * gap.detach() / len(gap))
+    by_hand = torch.autograd.grad(f.mean(0), theta, 2 * gap.detach())
     for a, b in zip(torch.autograd.grad(value, theta), by_hand, strict=True):
         torch.testing.assert_close(a, b)
     assert value > 0

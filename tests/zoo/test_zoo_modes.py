@@ -28,9 +28,7 @@ SPECS = {"points": DataSpec("points", (2,), classes=8), "stacks": DataSpec("imag
 @pytest.fixture
 def small(monkeypatch):
     """Two rows that take milliseconds, and few samples."""
-    monkeypatch.setattr(
-        budgets, "ROWS", (Row("gan", "gan", TINY, None), Row("gan, k = 2", "gan", TINY | {"steps": 2}, None))
-    )
+    monkeypatch.setattr(budgets, "ROWS", (Row("gan", TINY, None), Row("gan, k = 2", TINY | {"steps": 2}, None)))
     monkeypatch.setattr(coverage, "SAMPLES", {"points": 400, "image": 300})
     monkeypatch.setattr(table, "SAMPLES", {"points": 400, "image": 300})
     return table.Wish(data=("ring8",), recipes=("gan",), seeds=2, command="typed")
@@ -118,7 +116,7 @@ def test_the_command_writes_numbers_and_page_and_says_where(small, tmp_path, cap
 
 
 def test_a_model_that_is_told_the_mode_has_no_row():
-    assert "so the mode" in budgets.why_not(Row("cgan", "cgan", {}, {}, "smoke"), SPECS["points"])
+    assert "so the mode" in budgets.why_not(Row("cgan", {}, {}, "smoke"), SPECS["points"])
     game = make("cgan", "smoke").build(SPECS["points"])
     with pytest.raises(UserError, match="told the mode"):
         coverage.samples_of(game, 10)

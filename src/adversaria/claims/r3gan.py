@@ -20,8 +20,8 @@ from adversaria.evaluation.stacks import stack_classifier, stack_coverage
 COVERS = "It covers all modes of stacked digits (Section 2)."
 STACKS: Any = {"network": "resnet", "average": 0.99, "adam": {"lr": 1e-3, "schedule": "linear"}}
 """Of 8 pixels: WGAN-GP's residual networks are quicker there than the paper's, which are made for larger ones."""
-POINTS: Any = {"depth": 2, "latent": 2, "batch": 128, "gamma": 0.05, "average": 0.99,
-          "adam": {"lr": 2e-3, "schedule": "linear"}}  # fmt: skip
+POINTS: Any = {"latent": 2, "hidden": 128, "batch": 128, "gamma": 0.05, "average": 0.99,
+               "adam": {"lr": 2e-3, "schedule": "linear"}}  # fmt: skip
 """What suits modes that are a hundredth as wide as the ring."""
 
 
@@ -38,7 +38,7 @@ def stacks(trial: Trial) -> Measured:
 def points(trial: Trial) -> bool:
     """Whether all modes are in force."""
     name = trial.data.name
-    game = trial.play(make("r3gan", rounds=1_500 if trial.quick else 4_000, **POINTS))
+    game = trial.play(make("r3gan", rounds=3_000 if trial.quick else 5_000, **POINTS))
     return modes_in_force(game.sample(10_000, seed=0), name) == len(modes(name).centres)
 
 

@@ -91,6 +91,22 @@ class Parts:
                 )
         return replace(self, **values)
 
+    def without(self, *names: str, why: str) -> None:
+        """Says why a recipe hasn't got some parts.
+
+        Args:
+            names: fields that must be as they are by default.
+            why: ends the sentence "parts.pack is 2, but ...".
+
+        Raises:
+            UserError: where one of them isn't.
+        """
+        for field in fields(self):
+            if field.name in names and getattr(self, field.name) != field.default:
+                raise UserError(
+                    f"parts.{field.name} is {getattr(self, field.name)}, but {why}; leave it at {field.default}"
+                )
+
     def decoder(self, latent: int, shape: tuple[int, ...], *, network: Network = "dcgan", norm: Norm = "batch",
                 **size: Any) -> nn.Module:  # fmt: skip
         """`nn.backbones.decoder`, with the network and normalisation asked for."""

@@ -12,6 +12,7 @@ Karras et al. (2018), arXiv:1710.10196, Sections 2 to 4, Figure 2, Table 2 and A
 """
 
 import math
+from collections.abc import Callable, Iterable
 
 import torch
 from jaxtyping import Float
@@ -51,7 +52,20 @@ def up(x: Float[Tensor, "n c h2 w2"], size: Size) -> Float[Tensor, "n c h w"]:
 
 
 class Level(nn.ModuleList):
-    """The layers that play at a level."""
+    """The layers that play at a level.
+
+    Args:
+        layers: those.
+        play: what they compute.
+    """
+
+    def __init__(self, layers: Iterable[nn.Module], play: Callable[[Tensor], Tensor]) -> None:
+        super().__init__(layers)
+        self.play = play
+
+    def forward(self, x: Tensor) -> Tensor:
+        """What the network finds at the level."""
+        return self.play(x)
 
 
 class Growing(nn.Module):
@@ -118,8 +132,9 @@ class Generator(Growing):
         return EqualisedConv2d(inputs, outputs), nn.LeakyReLU(0.2), PixelNorm()
 
     def used(self, level: int, fading: bool) -> Level:
-        """What makes images of a level; where it fades in, of the level below too."""
-        return Level([self.start, *self.blocks[:level], *self.images[level - fading : level + 1]])
+        """What makes images of a level from codes; where it fades in, of the level below too."""
+        layers = [self.start, *self.blocks[:level], *self.images[level - fading : level + 1]]
+        return Level(layers, lambda z: self.at(z, level, self.alpha if fading else 1.0))
 
     def at(self, z: Float[Tensor, "n k"], level: int, alpha: float) -> Float[Tensor, "n c h w"]:
         """Images of a level's size."""
@@ -165,7 +180,8 @@ class Features(Growing):
 
     def used(self, level: int, fading: bool) -> Level:
         """What reads images of a level; where it fades in, of the level below too."""
-        return Level([*self.reads[level - fading : level + 1], *self.blocks[:level], self.end])
+        layers = [*self.reads[level - fading : level + 1], *self.blocks[:level], self.end]
+        return Level(layers, lambda x: self.at(x, level, self.alpha if fading else 1.0))
 
     def at(self, x: Float[Tensor, "n c h w"], level: int, alpha: float) -> Float[Tensor, "n k"]:
         """Features of images of a level's size."""
@@ -200,9 +216,11 @@ class Critic(Reader):
         super().__init__(body, body.widths[0])
         self.head = EqualisedLinear(self.width, 1, gain=1)
 
-    def used(self, level: int, fading: bool) -> Level:
+    def used(self, level: int, fading: bool) -> Reader:
         """What scores images of a level; where it fades in, of the level below too."""
-        return Level([*self.body.used(level, fading), self.head])
+        reader = Reader(self.body.used(level, fading), self.width)
+        reader.head = self.head
+        return reader
 
     def at(self, x: Float[Tensor, "n c h w"], level: int, alpha: float) -> Float[Tensor, " n"]:
         """Scores of images of a level's size."""

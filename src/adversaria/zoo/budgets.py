@@ -1,4 +1,7 @@
-"""What stands in the table of modes, and how long each row trains: about 20 s a cell on points, 90 s on stacks."""
+"""What stands in the table of modes, and how long each row trains.
+
+On points that is about half a minute of one core a cell, on stacks one to one and a half.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ if TYPE_CHECKING:
     from adversaria.data import DataSpec
 
 Kind = Literal["points", "stacks"]
+Fields = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -19,41 +23,57 @@ class Row:
     """A system of the table: a recipe, or a variant of one."""
 
     label: str
-    recipe: str
+    """The recipe's name; and, after a comma, the variant's."""
     points: Mapping[str, Any] | None
     """Hyperparameters on points, in place of the recipe's; None where it isn't played on them."""
     stacks: Mapping[str, Any] | None
     """And on stacks of images."""
     preset: str | None = None
 
+    @property
+    def recipe(self) -> str:
+        """The recipe's name."""
+        return self.label.partition(",")[0]
+
     def changed(self, kind: Kind) -> Mapping[str, Any] | None:
         """Hyperparameters for this kind of data."""
         return self.points if kind == "points" else self.stacks
 
 
-PACKED = {"parts": {"pack": 2}}
+SIZE: Fields = {"latent": 2, "hidden": 128, "depth": 3, "batch": 128}
+"""On points, networks and batches are the same for all, but for those of gan and improved-gan."""
+FALLING: Fields = {"lr": 1e-3, "schedule": "linear"}
+SINGLE: Fields = SIZE | {"adam": FALLING, "rounds": 5_000}
+DOUBLE: Fields = SIZE | {"discriminator": FALLING, "generators": FALLING, "rounds": 3_500}
+BOTH: Fields = {"model": FALLING, "adversary": FALLING}
+CLIPPED: Fields = {"rmsprop": FALLING, "clip": 0.1}
+SLOW: Fields = SIZE | {"depth": 2, "discriminator": {"lr": 1e-4, "schedule": "linear", "hold": 0.5},
+                                  "generator": {"lr": 1e-3, "schedule": "linear", "hold": 0.5}}  # fmt: skip
+"""Rates of unrolled-gan's Appendix A; with three layers its game doesn't settle in as many rounds."""
+PACKED: Fields = {"parts": {"pack": 2}}
+R3: Fields = {"gamma": 0.05, "average": 0.99, "adam": {"lr": 2e-3, "schedule": "linear"}}
+R3_STACKS: Fields = {"network": "resnet", "average": 0.99, "adam": FALLING}
 ROWS = (
-    #   label                    recipe            on points           on stacks
-    Row("gan",                  "gan",            {"rounds": 3_000},  {"rounds": 6_000, "batch": 128}),
-    Row("gan, packed by 2",     "gan",            {"rounds": 3_000, **PACKED},
-                                                  {"rounds": 6_000, "batch": 128, **PACKED}),
-    Row("dcgan",                "dcgan",          None,               {"rounds": 6_000, "width": 32}),
-    Row("dcgan, packed by 2",   "dcgan",          None,               {"rounds": 6_000, "width": 32, **PACKED}),
-    Row("unrolled-gan",         "unrolled-gan",   {"rounds": 1_500, "batch": 128}, {"rounds": 2_000, "batch": 128}),
-    Row("unrolled-gan, k = 0",  "unrolled-gan",   {"rounds": 1_500, "batch": 128, "unroll": 0},
-                                                  {"rounds": 2_000, "batch": 128, "unroll": 0}),
-    Row("ali",                  "ali",            {"rounds": 2_000},  {"rounds": 5_000, "width": 16}),
-    Row("bigan",                "bigan",          {"rounds": 1_800},  {"rounds": 5_000, "width": 16}),
-    Row("avb",                  "avb",            {"rounds": 800},    {"rounds": 2_000, "width": 16}),
-    Row("f-gan",                "f-gan",          {"rounds": 3_500},  {"rounds": 5_000}),
-    Row("improved-gan",         "improved-gan",   {"rounds": 400},    {"rounds": 1_000}),
-    Row("instance-noise",       "instance-noise", {"rounds": 3_500},  {"rounds": 5_000}),
-    Row("lsgan",                "lsgan",          {"rounds": 3_500},  {"rounds": 7_000, "width": 32}),
-    Row("progressive-gan",      "progressive-gan", None,              {"rounds": 3_500}),
-    Row("r3gan",                "r3gan",          {"rounds": 2_000},  {"rounds": 700}),
-    Row("sn-gan",               "sn-gan",         {"rounds": 3_500},  {"rounds": 7_000, "width": 32}),
-    Row("wgan",                 "wgan",           {"rounds": 1_000},  {"rounds": 3_000, "width": 32}),
-    Row("wgan-gp",              "wgan-gp",        {"rounds": 800},    {"rounds": 2_000, "width": 32}),
+    #   label                  on points                                  on stacks
+    Row("gan",                 {"rounds": 3_000},                         {"rounds": 5_000, "batch": 128}),
+    Row("gan, packed by 2",    PACKED | {"rounds": 3_000},                PACKED | {"rounds": 5_000, "batch": 128}),
+    Row("dcgan",               None,                                      {"rounds": 4_000, "width": 32}),
+    Row("dcgan, packed by 2",  None,                                      PACKED | {"rounds": 4_000, "width": 32}),
+    Row("unrolled-gan",        SLOW | {"rounds": 2_000},                  {"rounds": 1_000, "batch": 128}),
+    Row("unrolled-gan, k = 0", SLOW | {"rounds": 2_000, "unroll": 0},     {"rounds": 1_000, "batch": 128, "unroll": 0}),
+    Row("ali",                 DOUBLE,                                    {"rounds": 2_500, "width": 16}),
+    Row("bigan",               DOUBLE | {"prior": "normal"},              {"rounds": 2_500, "width": 16}),
+    Row("hali",                DOUBLE | {"middle": 2, "rounds": 2_500},   {"rounds": 1_300, "width": 16}),
+    Row("avb",                 SIZE | BOTH | {"rounds": 1_500},           {"rounds": 1_200, "width": 16}),
+    Row("f-gan",               SINGLE | {"generator_depth": 3},           {"rounds": 3_000}),
+    Row("improved-gan",        {"rounds": 800},                           {"rounds": 1_000, "labels": 1_000}),
+    Row("instance-noise",      SINGLE,                                    {"rounds": 3_000}),
+    Row("lsgan",               SINGLE,                                    {"rounds": 4_000, "width": 32}),
+    Row("progressive-gan",     None,                                      {"rounds": 3_000}),
+    Row("r3gan",               SINGLE | R3,                               R3_STACKS | {"rounds": 1_000}),
+    Row("sn-gan",              SINGLE,                                    {"rounds": 4_000, "width": 32}),
+    Row("wgan",                SIZE | CLIPPED | {"rounds": 1_500},        {"rounds": 1_500, "width": 32}),
+    Row("wgan-gp",             SINGLE | {"penalty": 0.1, "rounds": 1_500}, {"rounds": 1_500, "width": 32}),
 )  # fmt: skip
 """Those with a budget of their own; every other adversarial recipe plays with its preset `small`."""
 
@@ -62,7 +82,7 @@ def rows(wanted: tuple[str, ...] = ()) -> list[Row]:
     """The table's rows, or those of the recipes or labels wanted."""
     known = {row.recipe for row in ROWS}
     others = [
-        Row(name, name, {}, {}, "small")
+        Row(name, {}, {}, "small")
         for name, entry in catalogue.entries().items()
         if entry.family == "adversarial" and name not in known
     ]

@@ -19,16 +19,17 @@ from typing import Any, Literal
 import torch
 from pydantic.dataclasses import dataclass
 from torch import Tensor
-from torch.nn.functional import softplus
 
 from adversaria.data import Batch, DataSpec
 from adversaria.distributions import log_normal
-from adversaria.game import CHECKED, Adam, Count, Game, Player, Recipe, Reference, Terms
-from adversaria.nn.backbones import decoder, encoder
+from adversaria.duel import Duel, Pair, Parts
+from adversaria.game import CHECKED, Adam, Count, Game, Recipe, Reference, Terms
+from adversaria.nn.backbones import encoder
 from adversaria.nn.implicit import ImplicitPosterior, NoiseBasis
 from adversaria.nn.joint import JointDiscriminator
 from adversaria.nn.noise import normal
 from adversaria.nn.observation import Observation
+from adversaria.objectives.losses import NonSaturating
 
 REFERENCE = Reference(
     title="Adversarial Variational Bayes: Unifying Variational Autoencoders and Generative Adversarial Networks",
@@ -82,19 +83,24 @@ class AVB(Recipe):
     """For T; it must keep up with the encoder."""
     adversary_steps: Count = 2
     """Moves of the adversary for one of the model."""
+    parts: Parts = Parts()
+    """Techniques that leave T's optimum what it is, such as --parts.r1 1; 'adversaria show' lists them."""
     batch: Count = 100
     """Examples drawn for each move."""
     rounds: Count = 3_000
     """Rounds of play."""
 
     def game(self, spec: DataSpec) -> Game:
+        parts = self.parts
+        parts.without("loss", "smooth", "matching", "minibatch", "pack", "noise", "augment", "unroll",
+                      why="T would no longer estimate log q(z | x) - log p(z)")  # fmt: skip
         size: Any = {"width": self.width, "hidden": self.hidden, "depth": self.depth}
         basis = NoiseBasis(self.vectors, self.latent, self.noise, 32)
         E = ImplicitPosterior(encoder(spec.shape, (self.vectors + 1) * self.latent, norm="layer", **size), basis,
                               self.latent)  # fmt: skip
-        G = decoder(self.latent, spec.shape, norm="layer", bounded=False, **size)
-        T = JointDiscriminator(encoder(spec.shape, self.hidden, norm="none", **size), self.hidden, self.latent,
-                               self.hidden)  # fmt: skip
+        G = parts.decoder(self.latent, spec.shape, norm="layer", bounded=False, **size)
+        T = parts.equip(JointDiscriminator(parts.critic(spec.shape, self.hidden, norm="none", **size), self.hidden,
+                                           self.latent, self.hidden))  # fmt: skip
         p = Observation(spec.kind, spec.shape)
 
         def infer(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -105,14 +111,11 @@ class AVB(Recipe):
             z, mean, log_sd = E.with_moments(x, self.moments)
             return z, (z - mean) * torch.exp(-log_sd), log_normal(z, mean, log_sd) - log_normal(z)
 
-        def adversary(batch: Batch) -> Terms:
-            with torch.no_grad():
-                inferred = infer(batch.x)[1]
-            drawn = normal(len(batch), self.latent, like=G)
-            return {
-                "inferred": softplus(-T(batch.x, inferred)).mean(),
-                "drawn": softplus(T(batch.x, drawn)).mean(),
-            }
+        def inferred(batch: Batch) -> Pair:
+            return batch.x, infer(batch.x)[1]
+
+        def drawn(batch: Batch) -> Pair:
+            return batch.x, normal(len(batch), self.latent, like=G)
 
         def model(batch: Batch) -> Terms:
             z, place, known = infer(batch.x)
@@ -122,10 +125,12 @@ class AVB(Recipe):
                 "ratio": T(batch.x, place).mean(),
             }
 
+        duel = Duel((E, G, p), T, loss=NonSaturating(), real=inferred, fake=drawn, parts=parts, batch=self.batch,
+                    rounds=self.rounds, called=("adversary", "model"))  # fmt: skip
+        objectives = (duel.discriminator, model)
         return Game(
-            Player("adversary", (T,), adversary, self.adversary, moves=self.adversary_steps),
-            Player("model", (E, G, p), model, self.model),
-            networks={"encoder": E, "decoder": G, "observation": p, "adversary": T},
+            stages=[duel.stage(self.adversary, self.model, steps=self.adversary_steps, objectives=objectives)],
+            networks={"encoder": E, "decoder": G, "observation": p, "adversary": T, **duel.networks},
             sample=lambda n: p.show(G(normal(n, self.latent, like=G))),
             latent=lambda n: normal(n, self.latent, like=G),
             decode=lambda z: p.mean(G(z)),

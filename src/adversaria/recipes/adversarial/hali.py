@@ -15,7 +15,6 @@ from torch import Tensor, nn
 
 from adversaria.data import Batch, DataSpec
 from adversaria.duel import Duel, Pair, Parts
-from adversaria.errors import UserError
 from adversaria.game import CHECKED, Adam, Count, Game, Recipe, Reference, simultaneous
 from adversaria.nn.backbones import decoder, encoder
 from adversaria.nn.dcgan import levels
@@ -76,8 +75,7 @@ class HALI(Recipe):
 
     def game(self, spec: DataSpec) -> Game:
         parts = self.parts
-        if {parts.network, parts.generator_norm, parts.critic_norm} != {"own"}:
-            raise UserError("hali's networks are its own; leave parts.network and the norms of parts at 'own'")
+        parts.without("network", "generator_norm", "critic_norm", why="its layers are hali's own")
         E1, E2, G2, G1, D = self._image_networks(spec.shape) if len(spec.shape) == 3 else self._networks(spec.size)
         D = parts.equip(JointDiscriminator(D, self.hidden, parts.pack * self.latent, self.hidden))
 

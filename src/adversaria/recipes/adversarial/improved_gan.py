@@ -4,13 +4,14 @@ With logits l_1(x), ..., l_K(x), and that of class K + 1, "generated", fixed at 
 
     p(y | x) = exp l_y / (Z + 1),   D(x) = Z / (Z + 1),   Z(x) = sum_k exp l_k(x)
     classifier  min_D  -E log p(y | x, y <= K) + w (-E log D(x) - E log(1 - D(G(z)))),   z ~ N(0, I)
-    generator   min_G  ||E f(x) - E f(G(z))||^2 / k,  f the classifier's k features    feature matching, Section 3.1
+    generator   min_G  ||E f(x) - E f(G(z))||^2,  f the classifier's features      feature matching, Section 3.1
                 min_G  -E log D(G(z)),  D sees the batch       minibatch discrimination, Section 3.2
 
 The first expectation is over `labels` examples of the training split, the others over all of it without labels. With
 w = 0 the generator stands still, and what is left is the same classifier trained on the labelled examples alone.
 """
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 import torch
@@ -20,12 +21,13 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
 from adversaria.data import Batch, Dataset, DataSpec
-from adversaria.game import CHECKED, Adam, Count, Game, Player, Recipe, Reference, Terms, Weight
+from adversaria.duel import Duel, Parts
+from adversaria.game import CHECKED, Adam, Count, Game, Recipe, Reference, Terms, Weight
 from adversaria.nn.backbones import decoder
 from adversaria.nn.noise import normal
 from adversaria.nn.reader import Reader
 from adversaria.nn.semi import aware, dropped_convolutions, noisy_mlp, smooth_generator
-from adversaria.objectives.adversarial import is_fake, is_real
+from adversaria.objectives.losses import NonSaturating
 
 REFERENCE = Reference(title="Improved Techniques for Training GANs", year=2016, arxiv="1606.03498", venue="NeurIPS",
                       authors="Salimans, Goodfellow, Zaremba, Cheung, Radford, Chen")  # fmt: skip
@@ -43,14 +45,20 @@ DEPARTURES = (
 CLAIMS = ("With few labels the test error is well below that of the same classifier trained on them alone (Table 1).",)
 
 
-def classifier_terms(known: Tensor, labels: Tensor, real: Tensor, fake: Tensor, weight: float) -> Terms:
-    """The classifier's loss from logits (n, K) of labelled, unlabelled and generated examples.
+class Evidence(nn.Module):
+    """log Z of a classifier's logits, which is the logit of D: -log D = softplus(-log Z)."""
 
-    log Z is the logit of D, so -log D = softplus(-log Z) and -log(1 - D) = softplus(log Z); and
-    log p(y | x, y <= K) = l_y - log Z.
-    """
-    unsupervised = {"real": weight * is_real(real.logsumexp(1)), "fake": weight * is_fake(fake.logsumexp(1))}
-    return {"labelled": F.cross_entropy(known, labels)} | unsupervised
+    def __init__(self, classifier: Reader) -> None:
+        super().__init__()
+        self.classifier = classifier
+
+    def features(self, x: Tensor) -> Tensor:
+        """The classifier's features (n, k)."""
+        return self.classifier.features(x)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """log Z, (n,)."""
+        return self.classifier(x).logsumexp(1)
 
 
 @dataclass(frozen=True, kw_only=True, config=CHECKED)
@@ -85,6 +93,8 @@ class ImprovedGAN(Recipe):
     """For the classifier."""
     generator: Adam = Adam(lr=3e-4, betas=(0.5, 0.999), schedule="linear", hold=0.5)
     """For the generator."""
+    parts: Parts = Parts()
+    """Techniques beside the recipe's own, such as --parts.r1 1; 'adversaria show' lists them."""
     batch: Count = 100
     """Examples a move, and as many with labels."""
     rounds: Count = 8_000
@@ -104,46 +114,38 @@ class ImprovedGAN(Recipe):
         else:
             G = decoder(self.latent, spec.shape, width=self.width, hidden=self.units, depth=2)
             D = dropped_convolutions(spec.shape, classes, self.width)
-        return G.requires_grad_(self.unsupervised > 0), aware(D) if self.aware else D
-
-    @property
-    def aware(self) -> bool:
-        """Whether the classifier sees the whole batch."""
-        return self.objective == "minibatch-discrimination"
+        return G, aware(D) if self.objective == "minibatch-discrimination" else D
 
     def game(self, spec: DataSpec) -> Game:
-        G, D = self.networks(spec)
+        parts = self.parts
+        parts.without("network", "generator_norm", "critic_norm", "spectral", why="its layers are improved-gan's own")
+        parts.without("minibatch", "matching", why="--objective says what the generator wants")
+        parts.without("pack", why="a classifier tells the class of one example at a time")
+        G, C = self.networks(spec)
+        D = Evidence(C)
 
-        def fake(n: int) -> Tensor:
-            return G(normal(n, self.latent, like=G))
+        def prior(n: int) -> Tensor:
+            return normal(n, self.latent, like=G)
+
+        duel = Duel(G, D, loss=NonSaturating(), fake=lambda batch: (G(prior(len(batch))),), batch=self.batch,
+                    rounds=self.rounds, parts=parts.own(matching=self.objective == "feature-matching"))  # fmt: skip
 
         def discriminator(batch: Batch) -> Terms:
             known = batch if batch.labelled is None else batch.labelled
             assert known.labels is not None
-            if not self.unsupervised:
-                return {"labelled": F.cross_entropy(D(known.x), known.labels)}
-            with torch.no_grad():
-                parts = (known.x, batch.x, fake(len(batch)))
-            l, real, y = map(D, parts) if self.aware else D(torch.cat(parts)).split([len(part) for part in parts])
-            return classifier_terms(l, known.labels, real, y, self.unsupervised)
+            terms = {"labelled": F.cross_entropy(C(known.x), known.labels)}
+            w = self.unsupervised
+            return terms | {name: w * term for name, term in duel.discriminator(batch).items()} if w else terms
 
-        def generator(batch: Batch) -> Terms:
-            y = fake(len(batch))
-            if self.aware:
-                return {"non-saturating": is_real(D(y).logsumexp(1))}
-            with torch.no_grad():
-                f = D.features(batch.x).mean(0)
-            return {"matching": (D.features(y).mean(0) - f).square().mean()}
+        def classify(x: Tensor) -> Tensor:  # in batches like those of training, in case C looks at them
+            return torch.cat([C(part) for part in x.tensor_split(max(1, round(len(x) / self.batch)))])
 
-        def classify(x: Tensor) -> Tensor:  # in batches like those of training, in case D looks at them
-            return torch.cat([D(part) for part in x.tensor_split(max(1, round(len(x) / self.batch)))])
-
-        players = (
-            Player("discriminator", (D,), discriminator, self.classifier),
-            Player("generator", (G,), generator, self.generator),
-        )
+        stage = duel.stage(self.classifier, self.generator, objectives=(discriminator, duel.generator))
+        if not self.unsupervised:
+            stage = replace(stage, players=stage.players[:1])
+            G.requires_grad_(False)
         return Game(
-            *players[: 2 if self.unsupervised else 1], networks={"generator": G, "discriminator": D}, sample=fake,
-            averages={"generator": self.average, "discriminator": self.average}, decode=G, classify=classify,
-            latent=lambda n: normal(n, self.latent, like=G), score=lambda x: D(x).logsumexp(1),
+            stages=[stage], networks={"generator": G, "discriminator": C, **duel.networks},
+            averages={"generator": self.average, "discriminator": self.average}, sample=lambda n: G(prior(n)),
+            latent=prior, decode=G, score=D, classify=classify,
         )  # fmt: skip

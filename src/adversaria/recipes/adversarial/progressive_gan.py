@@ -10,20 +10,21 @@ the features of each pixel (Section 4.2); f sees the deviation of its batch (Sec
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Annotated
 
-import torch
 from pydantic import Field
 from pydantic.dataclasses import dataclass
-from torch import Tensor
+from torch import Tensor, nn
 
 from adversaria.data import Batch, DataSpec
+from adversaria.duel import Duel, Pair, Parts
 from adversaria.errors import UserError
-from adversaria.game import CHECKED, Adam, Count, Game, Player, Recipe, Referee, Reference, Stage, Terms, Weight
-from adversaria.game.rules import Rule, alternating
+from adversaria.game import CHECKED, Adam, Count, Game, Recipe, Referee, Reference, Stage, Weight
+from adversaria.game.rules import Rule
 from adversaria.nn.noise import normal
 from adversaria.nn.progressive import Critic, Generator, Growing
-from adversaria.ops import gradient_penalty
+from adversaria.objectives.losses import Wasserstein
 
 REFERENCE = Reference(
     title="Progressive Growing of GANs for Improved Quality, Stability, and Variation",
@@ -74,77 +75,88 @@ class ProgressiveGAN(Recipe):
     """Decay of the averaged generator that samples (Appendix A.1: 0.999); 0 for none."""
     adam: Adam = Adam(lr=1e-2, betas=(0.0, 0.99))
     """For both players, anew in each stage; (alpha, beta_1, beta_2) = (1e-3, 0, 0.99) in Appendix A.1."""
+    parts: Parts = Parts()
+    """Techniques beside the recipe's own, in each stage anew, such as --parts.r1 1; 'adversaria show' lists them."""
     batch: Count = 16
     """Examples a move (Appendix A.1)."""
     rounds: Count = 2_000
     """Rounds over all stages."""
 
     def game(self, spec: DataSpec) -> Game:
+        parts = self.parts
+        parts.without(
+            "network", "generator_norm", "critic_norm", "spectral", why="its layers are progressive-gan's own"
+        )
+        parts.without("minibatch", why="progressive-gan's critic sees the deviation of its batch")
+        parts.without("every", why="nobody sits out a round while progressive-gan grows")
+        channels, *size = spec.shape
         G = Generator(self.latent, spec.shape, self.width, self.widest)
-        f = Critic(spec.shape, self.width, self.widest)
+        f = Critic((parts.pack * channels, *size), self.width, self.widest)
         first = 0 if self.grow else G.top
         for unused in (*G.images[:first], *f.body.reads[:first]):
             unused.requires_grad_(False)
-        stages = [self.stage(G, f, first, fading=False)]
-        for level in range(first + 1, G.top + 1):
-            stages += [self.stage(G, f, level, fading=True), self.stage(G, f, level, fading=False)]
+        levels = range(first, G.top + 1)
+        steps = [(level, fading) for level in levels for fading in (True, False) if level > first or not fading]
+        rounds = round(self.rounds / (len(steps) - 1 + self.last))  # of a stage other than the last
+        own = parts.own(gradient=self.penalty)
+        duels = [self.duel(G.used(*step), f.used(*step), own, rounds) for step in steps]
+        stages = [self.stage(duel, G, f, *step) for duel, step in zip(duels, steps, strict=True)]
+        kept = {
+            f"{name}, {stage.name}": module
+            for duel, stage in zip(duels, stages, strict=True)
+            for name, module in duel.networks.items()
+        }
         return Game(
             stages=stages,
-            networks={"generator": G, "critic": f},
+            networks={"generator": G, "critic": f, **kept},
             averages={"generator": self.average},
             sample=lambda n: G(normal(n, self.latent, like=G)).clamp(-1, 1),
             latent=lambda n: normal(n, self.latent, like=G),
             decode=lambda z: G(z).clamp(-1, 1),
-            score=f,
+            score=self.duel(G, f, Parts(pack=parts.pack), rounds).score,
         )
 
-    def stage(self, G: Generator, f: Critic, level: int, fading: bool) -> Stage:
+    def duel(self, G: nn.Module, f: nn.Module, parts: Parts, rounds: int) -> Duel:
+        """Both players of a stage."""
+
+        def fake(batch: Batch) -> Pair:
+            return (G(normal(len(batch), self.latent, like=G)),)
+
+        return Duel(G, f, loss=Drifting(self.drift), fake=fake, parts=parts, batch=self.batch, rounds=rounds,
+                    called=("critic", "generator"))  # fmt: skip
+
+    def stage(self, duel: Duel, G: Generator, f: Critic, level: int, fading: bool) -> Stage:
         """Play at a level, or while it fades in."""
-
-        def alpha() -> float:
-            return G.alpha if fading else 1.0
-
-        def fake(n: int) -> Tensor:
-            return G.at(normal(n, self.latent, like=G), level, alpha())
-
-        def score(x: Tensor) -> Tensor:
-            return f.at(x, level, alpha())
-
-        def critic(batch: Batch) -> Terms:
-            with torch.no_grad():
-                y = fake(len(batch))
-            real = score(batch.x)
-            return {
-                "wasserstein": score(y).mean() - real.mean(),
-                "penalty": self.penalty * gradient_penalty(score, batch.x, y),
-                "drift": self.drift * real.square().mean(),
-            }
-
-        def generator(batch: Batch) -> Terms:
-            return {"wasserstein": -score(fake(len(batch))).mean()}
-
-        players = (
-            Player("critic", (f.used(level, fading),), critic, self.adam),
-            Player("generator", (G.used(level, fading),), generator, self.adam),
-        )
         height, width = G.sizes[level]
-        return Stage(
-            players,
-            f"to {height}x{width}" if fading else f"{height}x{width}",
+        stage = duel.stage(self.adam, self.adam)
+        return replace(
+            stage,
+            name=f"to {height}x{width}" if fading else f"{height}x{width}",
             share=self.last if level == G.top and not fading else 1.0,
-            rule=growing((G, f.body), level, fading),
-            data=lambda batch: Batch(G.seen(batch.x, level, alpha()), batch.labels),
+            rule=growing((G, f.body), level, fading, stage.rule),
+            data=lambda batch: Batch(G.seen(batch.x, level, G.alpha if fading else 1.0), batch.labels),
         )
 
 
-def growing(networks: tuple[Growing, ...], level: int, fading: bool) -> Rule:
-    """Moves in turn at a level; where it fades in, alpha is (r + 1) / (R + 1) in round r, from 0, of R."""
+@dataclass(frozen=True)
+class Drifting(Wasserstein):
+    """Wasserstein's loss, and eps E_p f^2 for the critic."""
+
+    eps: float
+
+    def discriminator(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+        """E_q f - E_p f, and the drift."""
+        return super().discriminator(real, fake) | {"drift": self.eps * real.square().mean()}
+
+
+def growing(networks: tuple[Growing, ...], level: int, fading: bool, rule: Rule) -> Rule:
+    """Moves by a rule at a level; where it fades in, alpha is (r + 1) / (R + 1) in round r, from 0, of R."""
 
     def growing(referee: Referee, draw: Callable[[], Batch]) -> None:
         if fading and referee.rounds is None:
             raise UserError(f"stage '{referee.stage.name}' fades in over its rounds; say how many: rounds=N")
         for network in networks:
             network.grow(level, (referee.round + 1) / (referee.rounds + 1) if fading and referee.rounds else 1.0)
-        alternating(referee, draw)
+        rule(referee, draw)
 
     return growing
