@@ -29,7 +29,8 @@ LABELS, DRAWS, JUDGED = 100, 10, 2_000
 
 def probe(train: tuple[Tensor, Tensor], test: tuple[Tensor, Tensor], classes: int) -> float:
     """Mean accuracy of a linear classifier of LABELS examples (n, k) with labels (n,), over DRAWS draws of them."""
-    from sklearn.linear_model import LogisticRegressionCV
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import GridSearchCV
 
     (x, labels), (held, truth) = ((a.flatten(1).double().numpy(), b.numpy()) for a, b in (train, test))
     centre, scale = x.mean(0), x.var(0).mean() ** 0.5
@@ -39,7 +40,8 @@ def probe(train: tuple[Tensor, Tensor], test: tuple[Tensor, Tensor], classes: in
         rng = np.random.default_rng(draw)
         chosen = [rng.choice(np.flatnonzero(labels == k), LABELS // classes, replace=False) for k in range(classes)]
         index = np.concatenate(chosen)
-        fit = LogisticRegressionCV(Cs=np.logspace(-4, 1, 6), cv=5, max_iter=200).fit(x[index], labels[index])
+        weights = {"C": np.logspace(-4, 1, 6)}
+        fit = GridSearchCV(LogisticRegression(max_iter=200), weights, cv=5).fit(x[index], labels[index])
         found.append(fit.score(held, truth))
     return float(np.mean(found))
 
