@@ -1,6 +1,6 @@
 """ALI: a discriminator tells pairs (x, encoded z) from pairs (generated x, z); encoder and decoder learn to agree.
 
-    q(x, z) = q(x) q(z | x),   z = mu(x) + sigma(x) eps          p(x, z) = p(z) p(x | z),   z ~ N(0, I)
+    q(x, z) = q(x) q(z | x),   z = mu(x) + sigma(x) eps          p(x, z) = p(z) p(x | z),   z, eps ~ N(0, I)
     discriminator   max_D      E_q log D(x, z) + E_p log(1 - D(x, z))                                    Eq. 1
     generators      max_{E,G}  E_q log(1 - D(x, z)) + E_p log D(x, z)                                    Section 2.2
 
@@ -12,7 +12,8 @@ from typing import Any
 
 import torch
 from pydantic.dataclasses import dataclass
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.functional import logsigmoid
 
 from adversaria.data import Batch, DataSpec
 from adversaria.duel import Duel, Pair, Parts
@@ -35,12 +36,28 @@ PRESETS = {
 }
 DEPARTURES = (
     "DCGAN's convolutions for images; the paper's networks (Appendix A) have more layers, dropout and maxout.",
+    "The encoder's means are batch-normalised and sigma^2 is below 1, so that codes have the prior's first two moments "
+    "from the start.",
+    "The discriminator also reads the product of its features of x and of z.",
     "An averaged encoder and decoder sample and encode.",
 )
 CLAIMS = (
     "A reconstruction G(E(x)) keeps the subject of x, not its pixels (Section 4.1).",
     "On a toy mixture the joint is matched and no mode is lost (Section 4.4, Figure 8).",
 )
+
+
+class Centred(nn.Module):
+    """Numbers (n, 2k), of which the first k are batch-normalised and the others, less 4, are as they were."""
+
+    def __init__(self, k: int) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm1d(k, affine=False)
+
+    def forward(self, y: Tensor) -> Tensor:
+        """The same shape."""
+        m, s = y.chunk(2, 1)
+        return torch.cat([self.norm(m), s - 4], 1)
 
 
 @dataclass(frozen=True, kw_only=True, config=CHECKED)
@@ -72,13 +89,15 @@ class ALI(Recipe):
         parts = self.parts
         size: Any = {"width": self.width, "hidden": self.hidden, "depth": self.depth}
         E = encoder(spec.shape, 2 * self.latent, **size)
+        E.head = nn.Sequential(E.head, Centred(self.latent))
         G = parts.decoder(self.latent, spec.shape, **size)
-        x_reader = parts.critic(spec.shape, self.hidden, norm="none", **size)
+        x_reader = parts.critic(spec.shape, self.hidden, **size)
         D = parts.equip(JointDiscriminator(x_reader, self.hidden, parts.pack * self.latent, self.hidden))
 
         def infer(x: Tensor) -> Tensor:
-            mu, log_sigma = E(x).chunk(2, 1)
-            return mu + torch.exp(log_sigma) * torch.randn_like(mu)
+            m, s = E(x).chunk(2, 1)  # m has mean 0 and variance 1 over the data, and so has z whatever s is
+            mu, sigma = torch.exp(logsigmoid(-s) / 2) * m, torch.exp(logsigmoid(s) / 2)
+            return mu + sigma * torch.randn_like(mu)
 
         def prior(n: int) -> Tensor:
             return normal(n, self.latent, like=G)
