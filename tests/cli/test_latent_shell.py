@@ -187,7 +187,7 @@ def test_inversion_shows_what_the_library_finds(place):
         (["dcgan", "interpolate", "--out", "a.jpg"], "ends in '.jpg'"),
         (["dcgan", "interpolate", "--out", "no/a.png"], "there is no folder no"),
         (["dcgan", "interpolate", "--label", "1"], "decodes codes alone; leave the label out"),
-        (["cgan", "interpolate"], "this model cannot latent or decode (it samples given labels only)"),
+        (["cgan", "interpolate"], "this model's game gives no latent and no decode (it samples given labels only)"),
         (["cgan", "reconstruct"], "this model cannot reconstruct"),
         (
             ["dcgan", "arithmetic", "--plus", "3"],

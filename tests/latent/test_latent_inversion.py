@@ -136,7 +136,7 @@ def test_starts_agree_to_a_share_of_what_was_gained():
     found = latent.Inversion(torch.zeros(1, 2), torch.zeros(1, 3), errors[:, 0], errors, before)
     assert found.agreeing.tolist() == [0.6]
     assert str(found) == (
-        "mean squared error 0.1 (median of 1; quartiles 0.1 to 0.1), best of 5 starts before 1; 60% of the starts "
+        "mean squared error 0.1 (median of 1; quartiles 0.1 to 0.1), 1 at the best of 5 starts; 60% of the starts "
         "end as well as the best"
     )
 
@@ -155,7 +155,7 @@ def test_starts_that_end_apart_are_told():
     found = latent.invert(game_of(Folded(), normal(1)), torch.zeros(1, 1), starts=40, steps=500)
     assert float(found.error) < 1e-4 and abs(float(found.codes) - 1) < 0.01
     assert 0.2 < float(found.agreeing) < 0.8
-    assert "best of 40 starts" in str(found) and "end as well as the best" in str(found)
+    assert "at the best of 40 starts" in str(found) and "end as well as the best" in str(found)
 
 
 def test_decoders_that_cannot_be_descended_are_refused():

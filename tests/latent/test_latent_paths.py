@@ -116,7 +116,7 @@ def test_spherical_paths_are_refused_where_the_prior_is_not_normal():
 def test_a_model_without_codes_is_told_what_is_missing():
     game = game_of(linear(3, 2), normal(3))
     del game.abilities["decode"]
-    with pytest.raises(UserError, match="cannot decode, so there are no codes"):
+    with pytest.raises(UserError, match="game gives no decode, so there are no codes"):
         latent.interpolate(game, torch.zeros(1, 3), torch.zeros(1, 3))
 
 

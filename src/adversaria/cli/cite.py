@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import tyro
 
 from adversaria import catalogue
+from adversaria.cli.parsing import parsed
 from adversaria.errors import UserError
 
 
@@ -18,7 +19,7 @@ class Cite:
 
 def run(arguments: list[str]) -> int:
     """Prints the entry."""
-    options = tyro.cli(Cite, args=arguments, prog="adversaria cite")
+    options = parsed(Cite, arguments, prog="adversaria cite")
     print(bibtex(catalogue.find(options.recipe)))
     return 0
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from adversaria.cli.evaluate import file_for, named
+from adversaria.cli.parsing import parsed
 from adversaria.cli.tables import compared
 from adversaria.errors import UserError, at_least, unknown
 
@@ -55,7 +56,7 @@ class Compare:
 
 def run(arguments: list[str]) -> int:
     """Compares and tells."""
-    options: Any = tyro.cli(Compare, args=_seeds_flag(arguments), prog="adversaria compare")
+    options: Any = parsed(Compare, _seeds_flag(arguments), prog="adversaria compare")
     if options.n is not None:
         at_least("-n", options.n, 10)
     at_least("--seed", options.seed, 0)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from adversaria.cli.parsing import parsed
 from adversaria.errors import at_least
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Diagnose:
 
 def run(arguments: list[str]) -> int:
     """Diagnoses and tells."""
-    options = tyro.cli(Diagnose, args=arguments, prog="adversaria diagnose")
+    options = parsed(Diagnose, arguments, prog="adversaria diagnose")
     if options.n is not None:
         at_least("-n", options.n, 10)
     at_least("--seed", options.seed, 0)

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
+from adversaria.cli.parsing import parsed
 from adversaria.errors import UserError, at_least
 
 
@@ -55,7 +56,7 @@ class Evaluate:
 
 def run(arguments: list[str]) -> int:
     """Measures and tells."""
-    options = tyro.cli(Evaluate, args=arguments, prog="adversaria evaluate")
+    options = parsed(Evaluate, arguments, prog="adversaria evaluate")
     if options.n is not None:
         at_least("-n", options.n, 10)
     at_least("--seed", options.seed, 0)

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
+from adversaria.cli.parsing import parsed
 from adversaria.errors import UserError, at_least, unknown
 from adversaria.runs.folder import RunFolder
 
@@ -153,7 +154,7 @@ def run(arguments: list[str]) -> int:
         place = Path("RUN")
     else:
         raise UserError(f"which run? adversaria latent RUN {name}")
-    options: Any = tyro.cli(kind, args=rest, prog=prog)
+    options: Any = parsed(kind, rest, prog=prog)
     return _run(place, name, options)
 
 

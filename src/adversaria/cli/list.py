@@ -6,6 +6,7 @@ from typing import Annotated
 import tyro
 
 from adversaria import catalogue
+from adversaria.cli.parsing import parsed
 from adversaria.errors import unknown
 
 
@@ -19,7 +20,7 @@ class List:
 
 def run(arguments: list[str]) -> int:
     """Prints the table."""
-    options = tyro.cli(List, args=arguments, prog="adversaria list")
+    options = parsed(List, arguments, prog="adversaria list")
     entries = list(catalogue.entries().values())
     families = sorted({entry.family for entry in entries})
     if options.family is not None and options.family not in families:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import tyro
 
+from adversaria.cli.parsing import parsed
 from adversaria.errors import UserError
 
 
@@ -44,7 +45,7 @@ class Modes:
 
 def run(arguments: list[str]) -> int:
     """Fills the table and writes the page; 1 where a cell failed."""
-    options: Any = tyro.cli(Modes, args=arguments, prog="adversaria zoo modes")
+    options: Any = parsed(Modes, arguments, prog="adversaria zoo modes")
     from adversaria.cli.zoo import cores, device_there
     from adversaria.zoo.modes import Wish, fill, read_all
     from adversaria.zoo.page import page

@@ -8,6 +8,7 @@ from typing import Annotated
 import tyro
 
 from adversaria import catalogue
+from adversaria.cli.parsing import parsed
 from adversaria.errors import UserError
 
 
@@ -23,7 +24,7 @@ class New:
 
 def run(arguments: list[str]) -> int:
     """Writes the file."""
-    options = tyro.cli(New, args=arguments, prog="adversaria new")
+    options = parsed(New, arguments, prog="adversaria new")
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", options.name):
         raise UserError(f"'{options.name}' is no recipe name; small letters, digits and single hyphens: my-gan")
     path = Path(options.name.replace("-", "_") + ".py")

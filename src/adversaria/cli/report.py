@@ -5,6 +5,8 @@ from pathlib import Path
 
 import tyro
 
+from adversaria.cli.parsing import parsed
+
 
 @dataclass(frozen=True)
 class Report:
@@ -18,7 +20,7 @@ class Report:
 
 def run(arguments: list[str]) -> int:
     """Writes the report."""
-    options = tyro.cli(Report, args=arguments, prog="adversaria report")
+    options = parsed(Report, arguments, prog="adversaria report")
     from adversaria.api import load_run
 
     print(load_run(options.run, options.recipe).report())

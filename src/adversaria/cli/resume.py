@@ -5,6 +5,7 @@ from pathlib import Path
 
 import tyro
 
+from adversaria.cli.parsing import parsed
 from adversaria.errors import UserError
 
 
@@ -28,7 +29,7 @@ class Resume:
 
 def run(arguments: list[str]) -> int:
     """Trains on."""
-    options = tyro.cli(Resume, args=arguments, prog="adversaria resume")
+    options = parsed(Resume, arguments, prog="adversaria resume")
     from adversaria.api import load_run
     from adversaria.cli.options import follow
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import tyro
 
+from adversaria.cli.parsing import parsed
 from adversaria.errors import UserError
 from adversaria.runs.folder import RunFolder
 
@@ -30,7 +31,7 @@ class Sample:
 
 def run(arguments: list[str]) -> int:
     """Draws and writes."""
-    options = tyro.cli(Sample, args=arguments, prog="adversaria sample")
+    options = parsed(Sample, arguments, prog="adversaria sample")
     RunFolder.open(options.run)
     out = options.out or options.run / "samples.png"
     if out.suffix not in (".png", ".npz"):

@@ -1,12 +1,14 @@
 """`adversaria show`: all there is to know of a recipe."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import tyro
 
 from adversaria import catalogue
 from adversaria.cli.cite import bibtex
+from adversaria.cli.parsing import parsed
 from adversaria.zoo.results import states
 
 
@@ -20,11 +22,12 @@ class Show:
 
 def run(arguments: list[str]) -> int:
     """Prints the page."""
-    options = tyro.cli(Show, args=arguments, prog="adversaria show")
+    options = parsed(Show, arguments, prog="adversaria show")
     entry = catalogue.find(options.recipe)
     print(f"{entry.docstring}\n")
     print("HYPERPARAMETERS")
-    for line in flags(entry.hyperparameters):
+    made = catalogue.make(str(entry.path) if not entry.built_in else entry.name)
+    for line in flags(entry.hyperparameters, choices(type(made))):
         print(line)
     if entry.presets:
         print("\nPRESETS")
@@ -42,18 +45,38 @@ def run(arguments: list[str]) -> int:
     return 0
 
 
-def flags(fields: Iterable[catalogue.Hyperparameter], before: str = "") -> list[str]:
-    """A line a field: flag, default, meaning."""
+def choices(kind: Any) -> dict[str, list[str]]:
+    """The words that fields of a dataclass are chosen from, by field."""
+
+    def words(hint: Any) -> list[str]:
+        if get_origin(hint) is Literal:
+            return [str(word) for word in get_args(hint)]
+        return [word for part in get_args(hint) for word in words(part)]
+
+    return {name: found for name, hint in get_type_hints(kind).items() if (found := words(hint))}
+
+
+def flags(
+    fields: Iterable[catalogue.Hyperparameter], words: Mapping[str, list[str]], before: str = ""
+) -> list[str]:  # fmt: skip
+    """A line a field: flag, default, meaning, and what it is chosen from."""
     told = [(f"--{before}{h.name.replace('_', '-')}", h) for h in fields]
     width = max((len(flag) for flag, _ in told), default=0)
-    return [f"  {flag:<{width}}  {h.default:<16}  {h.meaning}" for flag, h in told]
+    lines = []
+    for flag, h in told:
+        one_of = f"  [{', '.join(words[h.name])}]" if h.name in words else ""
+        lines.append(f"  {flag:<{width}}  {h.default:<16}  {h.meaning}{one_of}")
+    return lines
 
 
 def parts(entry: catalogue.Entry) -> list[str]:
     """Techniques that the recipe takes beside its own, where it takes any."""
     if all(h.name != "parts" for h in entry.hyperparameters):
         return []
-    return ["\nPARTS, each off or the recipe's own until asked for", *flags(catalogue.parts(), "parts.")]
+    from adversaria.duel import Parts
+
+    told = flags(catalogue.parts(), choices(Parts), "parts.")
+    return ["\nPARTS, each off or the recipe's own until asked for", *told]
 
 
 def claims(entry: catalogue.Entry) -> list[str]:

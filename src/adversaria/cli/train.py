@@ -1,13 +1,16 @@
 """`adversaria train`: a recipe, data, and a run folder to keep it all."""
 
 import shlex
-from dataclasses import dataclass, field, make_dataclass
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields, is_dataclass, make_dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_type_hints
 
 import tyro
 
 from adversaria import catalogue
+from adversaria.cli.parsing import parsed
 from adversaria.errors import UserError, at_least
 
 
@@ -49,18 +52,21 @@ class Train:
 def run(arguments: list[str]) -> int:
     """Trains, or says what it would."""
     if arguments and arguments[0] in ("-h", "--help"):
-        tyro.cli(Train, args=["--help"], prog="adversaria train RECIPE", description=_GENERAL)
+        parsed(Train, ["--help"], prog="adversaria train RECIPE", description=_GENERAL)
     if not arguments or arguments[0].startswith("-"):
         raise UserError("which recipe? 'adversaria list' names them:  adversaria train dcgan --data digits")
     entry = catalogue.find(arguments[0])
     recipe = catalogue.make(arguments[0], _preset(arguments[1:]))
+    kind: Any = type(recipe)
+    own: Any = Annotated[kind, tyro.conf.FlagConversionOff, tyro.conf.arg(name="")]
     options_type = make_dataclass(
         "TrainRecipe",
-        [("recipe", Annotated[type(recipe), tyro.conf.arg(name="")], field(default=recipe))],
+        [("recipe", own, field(default=recipe))],
         bases=(Train,), frozen=True, kw_only=True,
     )  # fmt: skip
-    options: Any = catalogue.checked(lambda: tyro.cli(
-        options_type, args=arguments[1:], prog=f"adversaria train {arguments[0]}", description=entry.summary,
+    options: Any = catalogue.checked(lambda: parsed(
+        options_type, switched(arguments[1:], switches(kind)), prog=f"adversaria train {arguments[0]}",
+        description=entry.summary,
         config=(tyro.conf.AvoidSubcommands, tyro.conf.FlagCreatePairsOff),
     ))  # fmt: skip
     return _train(options, "adversaria train " + shlex.join(arguments))
@@ -69,8 +75,37 @@ def run(arguments: list[str]) -> int:
 _GENERAL = "Trains a recipe on data. 'adversaria train RECIPE --help' adds the recipe's own hyperparameters."
 
 
+def switches(kind: type, before: str = "--") -> set[str]:
+    """The flags of a dataclass's fields, and of those of its dataclasses, that are True or False."""
+    found = set()
+    for name, hint in get_type_hints(kind).items():
+        flag = before + name.replace("_", "-")
+        if hint is bool:
+            found.add(flag)
+        elif is_dataclass(hint) and isinstance(hint, type):
+            found |= switches(hint, f"{flag}.")
+    return found
+
+
+def switched(arguments: list[str], known: set[str]) -> list[str]:
+    """The same arguments, every switch with its value.
+
+    >>> switched(["--grow", "--no-grow", "--grow", "False"], {"--grow"})
+    ['--grow', 'True', '--grow', 'False', '--grow', 'False']
+    """
+    words: list[str] = []
+    for word, following in zip(arguments, [*arguments, ""][1:], strict=True):
+        if word in known and following not in ("True", "False"):
+            words += [word, "True"] if not following or following.startswith("--") else [word]
+        elif word.startswith("--no-") and f"--{word[5:]}" in known:
+            words += [f"--{word[5:]}", "False"]
+        else:
+            words.append(word)
+    return words
+
+
 def _preset(arguments: list[str]) -> str | None:
-    for word, following in zip(arguments, [*arguments[1:], ""], strict=True):
+    for word, following in zip(arguments, [*arguments, ""][1:], strict=True):
         if word == "--preset":
             return following
         if word.startswith("--preset="):
@@ -93,18 +128,48 @@ def _train(options: Any, command: str) -> int:
                 stacked=options.stacked)  # fmt: skip
     if options.dry_run:
         return _describe(options.recipe, data)
+    fresh = options.out is None or not options.out.exists()
     run = begin(
         options.recipe, data, out=options.out, seed=options.seed, device=options.device, threads=options.threads,
         command=command,
     )  # fmt: skip
-    print(f"{options.recipe}")
+    print(changed(options.recipe))
     print(
         f"{data.name}: {data.size('train')} training examples of shape {data.spec.shape}; run folder {run.path}",
         flush=True,
     )
     for note in data.notes:
         print(f"  {note}", flush=True)
-    return follow(run, minutes=options.minutes, every=options.every, tensorboard=options.tensorboard)
+    try:
+        return follow(run, minutes=options.minutes, every=options.every, tensorboard=options.tensorboard)
+    except BaseException:
+        if fresh and not run.history("round"):  # nothing was learned, and no resume could mend what broke
+            shutil.rmtree(run.path, ignore_errors=True)
+        raise
+
+
+def changed(recipe: Any) -> str:
+    """The recipe's name, and the hyperparameters that aren't its defaults.
+
+    >>> from adversaria import catalogue
+    >>> changed(catalogue.make("gan", rounds=5, parts={"r1": 2.0}))
+    'GAN: rounds 5, parts.r1 2.0; all others as in its file'
+    """
+    told = ", ".join(f"{name} {value}" for name, value in _differing(recipe))
+    return (
+        f"{type(recipe).__name__}: {told}; all others as in its file" if told else f"{type(recipe).__name__} as it is"
+    )
+
+
+def _differing(thing: Any, before: str = "") -> Iterator[tuple[str, Any]]:
+    for f in fields(thing):
+        value = getattr(thing, f.name)
+        if value == f.default:
+            continue
+        if is_dataclass(value) and type(value) is type(f.default):
+            yield from _differing(value, f"{before}{f.name}.")
+        else:
+            yield before + f.name, value
 
 
 def size_of(given: tuple[int, ...] | None) -> int | tuple[int, int] | None:
@@ -126,7 +191,7 @@ def _describe(recipe: Any, data: Any) -> int:
     data = recipe.arrange(data)
     game = recipe.build(data.spec)
     data.batches(recipe.batch, seed=0)
-    print(recipe)
+    print(changed(recipe))
     sizes = ", ".join(f"{split} {data.size(split)}" for split in data.splits)
     print(f"data {data.name}, {data.spec.kind} of shape {data.spec.shape}; {sizes}")
     for note in data.notes:

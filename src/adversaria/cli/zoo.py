@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import tyro
 
 from adversaria import catalogue
+from adversaria.cli.parsing import parsed
 from adversaria.errors import UserError, unknown
 
 VERBS = {
@@ -72,7 +73,7 @@ def run(arguments: list[str]) -> int:
         from adversaria.cli.modes import run as modes
 
         return modes(rest)
-    options: Any = tyro.cli(List if verb == "list" else Verify, args=rest, prog=f"adversaria zoo {verb}")
+    options: Any = parsed(List if verb == "list" else Verify, rest, prog=f"adversaria zoo {verb}")
     return _list(options.family) if verb == "list" else _verify(options, "adversaria zoo verify " + shlex.join(rest))
 
 
@@ -121,7 +122,7 @@ def _verify(options: Any, command: str) -> int:
     from adversaria.zoo.verify import checkable, module_of, verify
 
     if options.all == bool(options.names):
-        raise UserError("name the recipes to verify, as 'adversaria zoo verify dcgan --quick', or give --all; one of")
+        raise UserError("name the recipes to verify, as 'adversaria zoo verify dcgan --quick', or give --all")
     device_there(options.device)
     names = checkable() if options.all else list(options.names)
     for name in names:  # mistakes come to light before the first hour is over

@@ -24,8 +24,8 @@ def decoder(game: Game, label: int | None = None) -> Decode:
     if missing:
         given = "" if game.condition is None else f" (it samples given {game.condition}s only)"
         raise UserError(
-            f"this model cannot {' or '.join(missing)}{given}, so there are no codes to work on; "
-            f"it can {', '.join(game.abilities)}"
+            f"this model's game gives no {' and no '.join(missing)}{given}, so there are no codes to work on; "
+            f"it gives {', '.join(game.abilities)}"
         )
     decode = game.abilities["decode"]
     if game.condition is None:

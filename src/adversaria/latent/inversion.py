@@ -38,9 +38,9 @@ class Inversion:
     def __str__(self) -> str:
         (low, middle, high), (n, starts) = _quartiles(self.error), self.errors.shape
         return (
-            f"mean squared error {middle:.3g} (median of {n}; quartiles {low:.3g} to {high:.3g}), best of {starts} "
-            f"starts before {_quartiles(self.before.amin(1))[1]:.3g}; {float(self.agreeing.mean()):.0%} of the starts "
-            "end as well as the best"
+            f"mean squared error {middle:.3g} (median of {n}; quartiles {low:.3g} to {high:.3g}), "
+            f"{_quartiles(self.before.amin(1))[1]:.3g} at the best of {starts} starts; "
+            f"{float(self.agreeing.mean()):.0%} of the starts end as well as the best"
         )
 
 
