@@ -34,11 +34,12 @@ from adversaria.runs.sheets import sheet
 
 ROWS = 10
 
+QUICK = {"discriminator": {"lr": 5e-4}, "generators": {"lr": 1e-3}, "average": 0.999}
 SYSTEMS: dict[str, tuple[str, str | None, dict[str, Any]]] = {
     "cgan": ("cgan", None, {"width": 32}),
     "ac": ("cgan", "ac", {"width": 32}),
-    "ali": ("ali", None, {"width": 16, "average": 0.999}),
-    "bigan": ("bigan", None, {"width": 16, "average": 0.999}),
+    "ali": ("ali", None, {"width": 16, "latent": 16, **QUICK}),
+    "bigan": ("bigan", None, {"width": 16, **QUICK}),
     "improved-gan": ("improved-gan", None, {}),
     "alone": ("improved-gan", None, {"unsupervised": 0.0, "rounds": 2_000}),
 }
@@ -71,8 +72,9 @@ def run(task: tuple[str, argparse.Namespace]) -> str:
     recipe_name, preset, changed = SYSTEMS[name]
     rounds = changed.get("rounds")
     if rounds is None:
-        game, seconds = trained(adv.recipe(recipe_name, preset, **changed), data, 30)
-        rounds = int(60 * given.minutes / seconds * 30)
+        recipe = adv.recipe(recipe_name, preset, **changed)
+        few, more = (trained(recipe, data, n)[1] for n in (10, 60))
+        rounds = int(60 * given.minutes / (more - few) * 50)
     game, seconds = trained(adv.recipe(recipe_name, preset, **changed | {"rounds": rounds}), data, rounds)
     found = MEASURES[recipe_name](game, data, given.out / f"{name}.png")
     return f"{name}: {rounds:,} rounds in {seconds / 60:.1f} min; {found}"

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.func import functional_call
 
+import adversaria as adv
 from adversaria.data import Batch
 from adversaria.errors import UserError
 from adversaria.game import Adam, Game, Player
@@ -167,6 +168,18 @@ def test_a_weight_is_divided_by_u_w_v_and_the_gradient_is_that_of_the_quotient()
     (g,) = torch.autograd.grad((weights * layer.weight).sum(), W)
     sigma = u @ W @ v
     torch.testing.assert_close(g, weights / sigma - (weights * W).sum() / sigma**2 * torch.outer(u, v))
+
+
+@pytest.mark.parametrize("data", ["digits", "ring8"])
+def test_every_layer_of_sn_gan_s_discriminator_has_a_largest_singular_value_of_1(data):
+    D = adv.recipe("sn-gan", "smoke").build(adv.load(data).spec).networks["discriminator"]
+    x = torch.randn(4, *adv.load(data).spec.shape)
+    for _ in range(200):  # power iterations
+        D(x)
+    weights = [m.weight for m in D.eval().modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    assert len(weights) >= 2
+    for w in weights:
+        assert torch.linalg.matrix_norm(w.flatten(1), 2).item() == pytest.approx(1, abs=1e-3)
 
 
 def test_penalties_go_through_a_spectral_critic():

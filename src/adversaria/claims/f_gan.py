@@ -80,7 +80,7 @@ def fit(trial: Trial) -> dict[str, Answer]:
     x, fitted, exact = drawn(50_000, np.random.default_rng(trial.seed)), {}, {}
     for name in FITTED:
         recipe = make("f-gan", divergence=name, latent=4, generator_depth=0, hidden=64, average=0.0, batch=512,
-                      rounds=1_000 if trial.quick else 3_000, adam={"lr": 2e-3}, alternative=False)  # fmt: skip
+                      rounds=3_000 if trial.quick else 6_000, adam={"lr": 2e-3}, alternative=False)  # fmt: skip
         trail: list[tuple[float, float]] = []
 
         def watch(game: Game, record: Round, trail: list[tuple[float, float]] = trail) -> None:

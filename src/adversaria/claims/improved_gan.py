@@ -47,7 +47,7 @@ def hundred(trial: Trial) -> Measured:
 
 
 CHECKS = (
-    Check(claim=BELOW, quantity=FEW, measure=few, threshold=0.0, holds="below"),
+    Check(claim=BELOW, quantity=FEW, measure=few, threshold=0.0, holds="below", seeds=6, quick_seeds=6),
     Check(claim=BELOW, quantity=HUNDRED, measure=hundred, threshold=-math.log(3), holds="below", data=(),
           own="labelled images", needs="MNIST"),
 )  # fmt: skip

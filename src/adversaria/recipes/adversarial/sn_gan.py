@@ -7,6 +7,7 @@
 With 1-Lipschitz activations D is 1-Lipschitz (Eq. 7), whatever the data.
 """
 
+from dataclasses import replace
 from typing import Any
 
 from pydantic.dataclasses import dataclass
@@ -65,10 +66,13 @@ class SNGAN(Recipe):
 
     def game(self, spec: DataSpec) -> Game:
         size: Any = {"width": self.width, "hidden": self.hidden, "depth": self.depth}
-        G = self.parts.decoder(self.latent, spec.shape, **size)
-        D = self.parts.critic(spec.shape, **size, norm="none")
+        parts = replace(self.parts, spectral=True)
+        G = parts.decoder(self.latent, spec.shape, **size)
+        D = parts.critic(spec.shape, **size, norm="none")
 
         def prior(n: int) -> Tensor:
             return normal(n, self.latent, like=G)
 
-        return contest(self, G, D, prior, loss=Hinge(), optimizers=(self.adam, self.adam), steps=self.critic_steps)
+        return contest(
+            self, G, D, prior, loss=Hinge(), optimizers=(self.adam, self.adam), parts=parts, steps=self.critic_steps
+        )
