@@ -85,6 +85,8 @@ KEPT = "share of reconstructions told as the class in the label"
 TOLD = "accuracy with 100 labels on features, less on pixels"
 
 CHECKS = (
-    Check(claim=KEEPS, quantity=KEPT, measure=measure, threshold=0.8, holds="above", own="labelled images"),
-    Check(claim=TELLS, quantity=TOLD, measure=measure, threshold=0.0, holds="above", own="labelled images"),
-)
+    Check(claim=KEEPS, quantity=KEPT, measure=measure, threshold=0.8, holds="above", own="labelled images", seeds=6,
+          quick_seeds=6),
+    Check(claim=TELLS, quantity=TOLD, measure=measure, threshold=0.0, holds="above", own="labelled images", seeds=6,
+          quick_seeds=6),
+)  # fmt: skip
