@@ -21,8 +21,8 @@ def ali():
 def by_hand(E, G, D, x):
     """Logits of encoded and of decoded pairs, from the networks and the same noise."""
     torch.manual_seed(5)
-    mu, log_sigma = E(x)[:, :2], E(x)[:, 2:]
-    z_hat = mu + log_sigma.exp() * torch.randn(len(x), 2)
+    variance = torch.sigmoid(E(x)[:, 2:])
+    z_hat = (1 - variance).sqrt() * E(x)[:, :2] + variance.sqrt() * torch.randn(len(x), 2)
     z = torch.randn(len(x), 2)
     return D(x, z_hat), D(G(z), z)
 

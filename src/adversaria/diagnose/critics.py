@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 from adversaria.data.spec import Batch
 from adversaria.diagnose.untouched import Played, Snapshot, alone, opponents, stage_of, terms_of, untouched
@@ -221,8 +222,13 @@ def renew(player: Player, game: Game, fresh: Callable[[], Game] | None, seed: in
         parts = [m for module in player.owns for m in module.modules()]
         for part in reversed(parts):  # a network has the last word on its layers' weights
             if callable(reset := getattr(part, "reset_parameters", None)):
-                reset()
+                with parametrize.cached():  # what is written into a weight that is computed is kept as what it is of
+                    reset()
+                    computed: Any = part.parametrizations if parametrize.is_parametrized(part) else {}
+                    for name, of in computed.items():
+                        of.original.copy_(getattr(part, name))
                 anew |= {id(p) for p in part.parameters(recurse=False)}
+                anew |= {id(of.original) for of in computed.values()}
     left = [tuple(p.shape) for p in player.parameters() if id(p) not in anew]
     if left:
         raise UserError(f"player '{player.name}' owns a parameter of shape {left[0]} in a layer without "

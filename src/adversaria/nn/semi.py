@@ -167,3 +167,19 @@ def smooth_generator(latent: int, shape: tuple[int, ...], hidden: int, *, bounde
         layers += [nn.Linear(a, hidden, bias=False), nn.BatchNorm1d(hidden), nn.Softplus()]
     layers += [Normalised(hidden, torch.Size(shape).numel(), spread=None, scaled=True), nn.Unflatten(1, shape)]
     return nn.Sequential(*layers, nn.Tanh()) if bounded else nn.Sequential(*layers)
+
+
+class Evidence(nn.Module):
+    """log Z of a classifier's logits, which is the logit of D: -log D = softplus(-log Z)."""
+
+    def __init__(self, classifier: Reader) -> None:
+        super().__init__()
+        self.classifier = classifier
+
+    def features(self, x: Tensor) -> Tensor:
+        """The classifier's features (n, k)."""
+        return self.classifier.features(x)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """log Z, (n,)."""
+        return self.classifier(x).logsumexp(1)

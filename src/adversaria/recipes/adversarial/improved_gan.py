@@ -26,7 +26,7 @@ from adversaria.game import CHECKED, Adam, Count, Game, Recipe, Reference, Terms
 from adversaria.nn.backbones import decoder
 from adversaria.nn.noise import normal
 from adversaria.nn.reader import Reader
-from adversaria.nn.semi import aware, dropped_convolutions, noisy_mlp, smooth_generator
+from adversaria.nn.semi import Evidence, aware, dropped_convolutions, noisy_mlp, smooth_generator
 from adversaria.objectives.losses import NonSaturating
 
 REFERENCE = Reference(title="Improved Techniques for Training GANs", year=2016, arxiv="1606.03498", venue="NeurIPS",
@@ -43,22 +43,6 @@ DEPARTURES = (
     "z is normal; in the authors' code it is uniform.",
 )
 CLAIMS = ("With few labels the test error is well below that of the same classifier trained on them alone (Table 1).",)
-
-
-class Evidence(nn.Module):
-    """log Z of a classifier's logits, which is the logit of D: -log D = softplus(-log Z)."""
-
-    def __init__(self, classifier: Reader) -> None:
-        super().__init__()
-        self.classifier = classifier
-
-    def features(self, x: Tensor) -> Tensor:
-        """The classifier's features (n, k)."""
-        return self.classifier.features(x)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """log Z, (n,)."""
-        return self.classifier(x).logsumexp(1)
 
 
 @dataclass(frozen=True, kw_only=True, config=CHECKED)
@@ -117,25 +101,25 @@ class ImprovedGAN(Recipe):
         return G, aware(D) if self.objective == "minibatch-discrimination" else D
 
     def game(self, spec: DataSpec) -> Game:
-        parts = self.parts
-        parts.without("network", "generator_norm", "critic_norm", "spectral", why="its layers are improved-gan's own")
-        parts.without("minibatch", "matching", why="--objective says what the generator wants")
-        parts.without("pack", why="a classifier tells the class of one example at a time")
+        self.parts.without("network", "generator_norm", "critic_norm", "spectral", why="it has its own layers")
+        self.parts.without("minibatch", "matching", why="--objective says what the generator wants")
+        self.parts.without("pack", why="a classifier tells the class of one example at a time")
         G, C = self.networks(spec)
         D = Evidence(C)
 
         def prior(n: int) -> Tensor:
             return normal(n, self.latent, like=G)
 
-        duel = Duel(G, D, loss=NonSaturating(), fake=lambda batch: (G(prior(len(batch))),), batch=self.batch,
-                    rounds=self.rounds, parts=parts.own(matching=self.objective == "feature-matching"))  # fmt: skip
+        own = self.parts.own(matching=self.objective == "feature-matching")
+        duel = Duel(G, D, loss=NonSaturating(), fake=lambda batch: (G(prior(len(batch))),), parts=own,
+                    batch=self.batch, rounds=self.rounds)  # fmt: skip
 
         def discriminator(batch: Batch) -> Terms:
             known = batch if batch.labelled is None else batch.labelled
             assert known.labels is not None
             terms = {"labelled": F.cross_entropy(C(known.x), known.labels)}
-            w = self.unsupervised
-            return terms | {name: w * term for name, term in duel.discriminator(batch).items()} if w else terms
+            more = duel.discriminator(batch) if self.unsupervised else {}
+            return terms | {name: self.unsupervised * term for name, term in more.items()}
 
         def classify(x: Tensor) -> Tensor:  # in batches like those of training, in case C looks at them
             return torch.cat([C(part) for part in x.tensor_split(max(1, round(len(x) / self.batch)))])

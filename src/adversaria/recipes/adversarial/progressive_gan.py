@@ -26,13 +26,8 @@ from adversaria.nn.noise import normal
 from adversaria.nn.progressive import Critic, Generator, Growing
 from adversaria.objectives.losses import Wasserstein
 
-REFERENCE = Reference(
-    title="Progressive Growing of GANs for Improved Quality, Stability, and Variation",
-    authors="Karras, Aila, Laine, Lehtinen",
-    year=2018,
-    arxiv="1710.10196",
-    venue="ICLR",
-)
+REFERENCE = Reference(title="Progressive Growing of GANs for Improved Quality, Stability, and Variation", year=2018,
+                      authors="Karras, Aila, Laine, Lehtinen", arxiv="1710.10196", venue="ICLR")  # fmt: skip
 PRESETS = {
     "smoke": {"latent": 8, "width": 4, "widest": 8, "batch": 8, "rounds": 6},
     "small": {"width": 8, "widest": 32, "rounds": 900},
@@ -84,9 +79,7 @@ class ProgressiveGAN(Recipe):
 
     def game(self, spec: DataSpec) -> Game:
         parts = self.parts
-        parts.without(
-            "network", "generator_norm", "critic_norm", "spectral", why="its layers are progressive-gan's own"
-        )
+        parts.without("network", "generator_norm", "critic_norm", "spectral", why="progressive-gan has its own layers")
         parts.without("minibatch", why="progressive-gan's critic sees the deviation of its batch")
         parts.without("every", why="nobody sits out a round while progressive-gan grows")
         channels, *size = spec.shape
@@ -98,14 +91,11 @@ class ProgressiveGAN(Recipe):
         levels = range(first, G.top + 1)
         steps = [(level, fading) for level in levels for fading in (True, False) if level > first or not fading]
         rounds = round(self.rounds / (len(steps) - 1 + self.last))  # of a stage other than the last
-        own = parts.own(gradient=self.penalty)
-        duels = [self.duel(G.used(*step), f.used(*step), own, rounds) for step in steps]
+        all_parts = parts.own(gradient=self.penalty)
+        duels = [self.duel(G.used(*step), f.used(*step), all_parts, rounds) for step in steps]
         stages = [self.stage(duel, G, f, *step) for duel, step in zip(duels, steps, strict=True)]
-        kept = {
-            f"{name}, {stage.name}": module
-            for duel, stage in zip(duels, stages, strict=True)
-            for name, module in duel.networks.items()
-        }
+        both = list(zip(duels, stages, strict=True))
+        kept = {f"{name}, {stage.name}": part for duel, stage in both for name, part in duel.networks.items()}
         return Game(
             stages=stages,
             networks={"generator": G, "critic": f, **kept},
@@ -128,14 +118,12 @@ class ProgressiveGAN(Recipe):
     def stage(self, duel: Duel, G: Generator, f: Critic, level: int, fading: bool) -> Stage:
         """Play at a level, or while it fades in."""
         height, width = G.sizes[level]
-        stage = duel.stage(self.adam, self.adam)
+        stage, last = duel.stage(self.adam, self.adam), level == G.top and not fading
         return replace(
-            stage,
-            name=f"to {height}x{width}" if fading else f"{height}x{width}",
-            share=self.last if level == G.top and not fading else 1.0,
+            stage, name=f"{'to ' if fading else ''}{height}x{width}", share=self.last if last else 1.0,
             rule=growing((G, f.body), level, fading, stage.rule),
             data=lambda batch: Batch(G.seen(batch.x, level, G.alpha if fading else 1.0), batch.labels),
-        )
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
