@@ -96,11 +96,25 @@ def _started(task: Callable[[Item], Answer]) -> _Worker[Item]:
     before = os.environ.get("OMP_NUM_THREADS")
     os.environ["OMP_NUM_THREADS"] = "1"  # is read when torch is loaded, in the child
     try:
-        process.start()
+        with _held_back(signal.SIGINT):  # or Ctrl-C could meet a child that doesn't ignore it yet
+            process.start()
     finally:
         os.environ.pop("OMP_NUM_THREADS") if before is None else os.environ.update(OMP_NUM_THREADS=before)
     there.close()
     return _Worker(process, here)
+
+
+@contextmanager
+def _held_back(number: signal.Signals) -> Iterator[None]:
+    """The signal waits meanwhile; in processes started here for good."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {number})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _work(task: Callable[[Item], Answer], line: Connection) -> None:
