@@ -67,5 +67,5 @@ def test_ctrl_c_ends_all_of_it_without_a_traceback(tmp_path):
                                start_new_session=True)  # fmt: skip
     assert process.stdout.readline() == "one\n"
     os.killpg(process.pid, signal.SIGINT)  # a terminal sends it to the whole group
-    out, err = process.communicate(timeout=90)
+    out, err = process.communicate(timeout=20)
     assert (out, err) == ("stopped\n", "")

@@ -9,8 +9,8 @@ where they had half of it (minimax alone keeps 0.999).
 
 **Value** (Theorem 1: max_D V = -log 4 + 2 JSD). Trained on the ring of 8 Gaussians; then D goes on alone for 200
 rounds, so that it is as good as it can be against this generator, and V is taken on test points and fresh samples.
-Before training that is near 0. Thresholds: -1.2 leaves 0.09 nats of Jensen-Shannon divergence, where the first
-seeds had 0.04; -1.45 the error of a mean.
+Before training that is near 0. Thresholds: -1.25 leaves 0.07 nats of Jensen-Shannon divergence, -1.4 the error
+of a mean.
 """
 
 import math
@@ -93,5 +93,5 @@ CHECKS = (
     Check(claim=STALLS, quantity=GRADIENT, measure=stall, threshold=-2.0, holds="below", own="images"),
     Check(claim=STALLS, quantity=LEFT, measure=stall, threshold=0.25, holds="above", own="images"),
     Check(claim=VALUE, quantity="value of the game against the best discriminator", measure=value,
-          threshold=(-1.45, -1.2), holds="within", data=("ring8",)),
+          threshold=(-1.4, -1.25), holds="within", data=("ring8",), seeds=6, quick_seeds=6),
 )  # fmt: skip

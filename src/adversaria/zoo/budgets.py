@@ -1,6 +1,6 @@
 """What stands in the table of modes, and how long each row trains.
 
-On points that is about half a minute of one core a cell, on stacks one.
+Meant is half a minute of one core a cell on points and one on stacks; the table has the seconds it took.
 """
 
 from __future__ import annotations
