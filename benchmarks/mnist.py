@@ -6,9 +6,9 @@ cgan and its preset ac: the share of 2,000 samples that a classifier, trained on
 given. ali and bigan: the share of the test images whose reconstruction the classifier tells as the image's label, and
 the accuracy on test images of a linear classifier of 100 labelled images on the encoder's features, against one on
 pixels (means over 10 draws of the labelled). improved-gan: the test error with 100 labels; alone: that of the same
-classifier without the other images, for 2,000 rounds. Intervals are Wilson's at 95%, over test images or samples: they tell nothing of
-seeds, of which there is one. Rounds are what fits into the minutes of CPU time of a process with one thread, found by a
-short trial; sheets of samples and reconstructions go to --out.
+classifier without the other images, for 2,000 rounds. Intervals are Wilson's at 95%, over test images or samples: they
+tell nothing of seeds, of which there is one. Rounds are what fits into the minutes of CPU time of a process with one
+thread, found by a short trial; sheets of samples and reconstructions go to --out.
 """
 
 import argparse
@@ -34,17 +34,14 @@ from adversaria.runs.sheets import sheet
 
 ROWS = 10
 
+FAST = {"discriminator": {"lr": 5e-4}, "generators": {"lr": 1e-3}}
 FALL = {"schedule": "linear", "hold": 0.3}
-"""At the rates of bigan below, ali's generator breaks down after some thousands of rounds."""
+"""At bigan's fast rates ali's generator breaks down after some thousands of rounds."""
 SYSTEMS: dict[str, tuple[str, str | None, dict[str, Any]]] = {
     "cgan": ("cgan", None, {"width": 32}),
     "ac": ("cgan", "ac", {"width": 32}),
     "ali": ("ali", None, {"width": 16, "latent": 16, "average": 0.998, "discriminator": FALL, "generators": FALL}),
-    "bigan": (
-        "bigan",
-        None,
-        {"width": 16, "average": 0.999, "discriminator": {"lr": 5e-4}, "generators": {"lr": 1e-3}},
-    ),
+    "bigan": ("bigan", None, {"width": 16, "average": 0.999, **FAST}),
     "improved-gan": ("improved-gan", None, {}),
     "alone": ("improved-gan", None, {"unsupervised": 0.0, "rounds": 2_000}),
 }

@@ -10,9 +10,9 @@ HEAD = """# Modes
 
 How many modes of the data each adversarial recipe covers. Written by `adversaria zoo modes` from `results/modes/`;
 nobody edits it by hand. Ours are means over n seeds ± one standard error, at the budgets of `zoo/budgets.py`;
-seconds are of one core, on a machine that may have been busy. A *mode* is covered by one sample (on points: of high quality,
-within 3 standard deviations of its centre), a mode *in force* by a tenth of its even share of the samples. KL is that
-of the samples' shares of modes from equal shares, in nats. Papers' cells read: modes, high quality, KL.
+seconds are of one core, on a machine that may have been busy. A *mode* is covered by one sample (on points: of high
+quality, within 3 standard deviations of its centre), a mode *in force* by a tenth of its even share of the samples. KL
+is that of the samples' shares of modes from equal shares, in nats. Papers' cells read: modes, high quality, KL.
 """
 
 

@@ -48,7 +48,7 @@ CLAIMS = (
 
 
 class Centred(nn.Module):
-    """Numbers (n, 2k), of which the first k are batch-normalised, and 4 is taken from the others: sigma begins at 0.13."""
+    """Numbers (n, 2k), of which the first k are batch-normalised, and the others less 4: sigma begins at 0.13."""
 
     def __init__(self, k: int) -> None:
         super().__init__()
