@@ -15,7 +15,6 @@ import argparse
 import multiprocessing
 import os
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,9 @@ from scipy.stats import binomtest
 from torch import Tensor
 
 import adversaria as adv
-from adversaria.claims.bigan import features, probe
+from adversaria.claims.bigan import features, judged, read, reconstructed
+from adversaria.claims.cgan import belongs
+from adversaria.claims.improved_gan import wrong
 from adversaria.claims.tools import eye, told
 from adversaria.data import Dataset
 from adversaria.game import Game, Recipe, Referee, play
@@ -106,37 +107,28 @@ def share(right: Tensor) -> str:
 
 def conditional(game: Game, data: Dataset, picture: Path) -> str:
     """Agreement of samples with their labels."""
-    labels = torch.arange(2_000) % data.spec.classes
-    x = torch.cat([game.sample(len(part), part, seed=i) for i, part in enumerate(labels.split(500))])
-    show(x[:100], data, picture)
-    return f"samples told as their label: {share(told(x, data) == labels)}"
+    show(game.sample(100, torch.arange(100) % data.spec.classes, seed=0), data, picture)
+    return f"samples told as their label: {share(belongs(game, data))}"
 
 
 def inference(game: Game, data: Dataset, picture: Path) -> str:
     """Reconstructions told as the label, and the linear probe."""
-    held, train = data.examples(2_000, "test"), data.examples(10_000, "train")
-    assert held.labels is not None and train.labels is not None
-    y = torch.cat([game.reconstruct(part, seed=0) for part in held.x.split(500)])
+    held = judged(data)
+    assert held.labels is not None
+    y = reconstructed(game, held.x)
     pairs = [torch.cat([held.x[i : i + ROWS], y[i : i + ROWS]]) for i in range(0, 5 * ROWS, ROWS)]
     show(torch.cat(pairs), data, picture)
     show(game.sample(100, seed=0), data, picture.with_suffix(".samples.png"))
-
-    def judged(look: Callable[[Tensor], Tensor]) -> float:
-        return probe((look(train.x), train.labels), (look(held.x), held.labels), data.spec.classes)
-
-    on_features, on_pixels = judged(lambda x: features(game, x)), judged(lambda x: x)
+    on_features, on_pixels = read(lambda x: features(game, x), data), read(lambda x: x, data)
     return (f"reconstructions told as the label: {share(told(y, data) == held.labels)}; "
             f"100 labels: {on_features:.4f} on features, {on_pixels:.4f} on pixels")  # fmt: skip
 
 
 def classifier(game: Game, data: Dataset, picture: Path) -> str:
     """The test error."""
-    held = data.examples(data.size("test"), "test")
-    assert held.labels is not None
-    logits = torch.cat([game.classify(part) for part in held.x.split(1_000)])
     if len(game.stage().players) > 1:
         show(game.sample(100, seed=0), data, picture)
-    return f"test error: {share(logits.argmax(1) != held.labels)}"
+    return f"test error: {share(wrong(game, data))}"
 
 
 MEASURES = {"cgan": conditional, "ali": inference, "bigan": inference, "improved-gan": classifier}

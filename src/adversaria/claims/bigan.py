@@ -20,6 +20,7 @@ from torch import Tensor
 from adversaria.catalogue import make
 from adversaria.claims.check import Check, Measured, Trial
 from adversaria.claims.tools import told
+from adversaria.data import Batch, Dataset
 from adversaria.game import Game
 
 KEEPS = "A reconstruction G(E(x)) keeps the class of x (Section 4.2, Figure 2)."
@@ -56,28 +57,40 @@ def features(game: Game, x: Tensor) -> Tensor:
         return torch.cat([E.features(part.to(game.device)).cpu() for part in x.split(500)])
 
 
+def read(look: Callable[[Tensor], Tensor], data: Dataset) -> float:
+    """`probe` on what `look` finds in examples (n, *shape): (n, k)."""
+    held, train = judged(data), data.examples(min(data.size("train"), 5 * JUDGED), "train")
+    assert held.labels is not None and train.labels is not None
+    return probe((look(train.x), train.labels), (look(held.x), held.labels), data.spec.classes)
+
+
+def judged(data: Dataset) -> Batch:
+    """The test examples both claims are about."""
+    return data.examples(min(data.size("test"), JUDGED), "test")
+
+
+def reconstructed(game: Game, x: Tensor) -> Tensor:
+    """G(E(x)) of examples (n, *shape)."""
+    return torch.cat([game.reconstruct(part.to(game.device), seed=0).cpu() for part in x.split(500)])
+
+
 def measure(trial: Trial) -> dict[str, Measured]:
     """Both claims, of one training."""
     recipe = make("bigan", None, **(SMALL if trial.quick else {"rounds": 4_000}))
-    game = trial.play(recipe)
-    data = trial.data
-    held = data.examples(min(data.size("test"), JUDGED), "test")
-    train = data.examples(min(data.size("train"), 5 * JUDGED), "train")
-    seen, truth = train.labels, held.labels
-    assert seen is not None and truth is not None
-    made = torch.cat([game.reconstruct(part.to(game.device)).cpu() for part in held.x.split(500)])
-    kept, real = (float((told(x, data) == truth).float().mean()) for x in (made, held.x))
+    game, data = trial.play(recipe), trial.data
+    held = judged(data)
+    assert held.labels is not None
+    made = reconstructed(game, held.x)
+    kept, real = (float((told(x, data) == held.labels).float().mean()) for x in (made, held.x))
     error = float((held.x - made).square().mean() / (held.x - held.x.mean(0)).square().mean())
-
-    def judged(look: Callable[[Tensor], Tensor]) -> float:
-        return probe((look(train.x), seen), (look(held.x), truth), data.spec.classes)
-
     torch.manual_seed(trial.seed)
     before = recipe.build(data.spec)
-    untrained = judged(lambda x: features(before, x))
+    trained, pixels, untrained = (
+        read(look, data) for look in (lambda x: features(game, x), lambda x: x, lambda x: features(before, x))
+    )
     return {
         KEPT: Measured(kept, facts={"of the examples": real, "squared error over the data's variance": error}),
-        TOLD: Measured(judged(lambda x: features(game, x)), judged(lambda x: x), {"untrained encoder": untrained}),
+        TOLD: Measured(trained, pixels, {"untrained encoder": untrained}),
     }
 
 

@@ -10,23 +10,31 @@ import math
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from adversaria.catalogue import make
 from adversaria.claims.check import Check, Measured, Trial
+from adversaria.data import Dataset
+from adversaria.game import Game
 
 BELOW = "With few labels the test error is well below that of the same classifier trained on them alone (Table 1)."
 FEW = "log of the test error with 20 labels, less without the other examples"
 HUNDRED = "log of the test error with 100 labels, less without the other examples, MNIST"
 
 
+def wrong(game: Game, data: Dataset) -> Tensor:
+    """Whether the classifier gets each test example wrong, (n,)."""
+    held = data.examples(data.size("test"), "test")
+    assert held.labels is not None
+    logits = torch.cat([game.classify(part.to(game.device)).cpu() for part in held.x.split(1_000)])
+    return logits.argmax(1) != held.labels
+
+
 def error(trial: Trial, **changed: Any) -> float:
     """The share of test examples that the trained classifier gets wrong."""
     game = trial.play(make("improved-gan", None, label_seed=trial.seed, **changed))
-    held = trial.data.examples(trial.data.size("test"), "test")
-    assert held.labels is not None
-    logits = torch.cat([game.classify(part.to(game.device)).cpu() for part in held.x.split(1_000)])
-    wrong = int((logits.argmax(1) != held.labels).sum())
-    return max(wrong, 1) / len(held.x)
+    found = wrong(game, trial.data)
+    return max(int(found.sum()), 1) / len(found)
 
 
 def compared(trial: Trial, labels: int, rounds: int, **changed: Any) -> Measured:
