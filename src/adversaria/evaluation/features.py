@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import scipy.linalg
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -102,10 +103,11 @@ def pca(data: Dataset, d: int | None = None) -> Features:
         raise UserError(f"{d} principal components of examples with {raw.d} numbers; ask for 1 to {raw.d}")
     x = raw(_training(data)).double()
     mean = x.mean(0)
-    values, vectors = torch.linalg.eigh((x - mean).T @ (x - mean) / max(len(x) - 1, 1))
-    axes = vectors[:, -d:].flip(1)
+    covariance = ((x - mean).T @ (x - mean) / max(len(x) - 1, 1)).numpy()
+    values, vectors = scipy.linalg.eigh(covariance, subset_by_index=(raw.d - d, raw.d - 1))
+    axes = torch.from_numpy(vectors).flip(1)
     axes = axes * axes.gather(0, axes.abs().argmax(0, keepdim=True)).sign()  # an axis has no sign of its own
-    share = float(values[-d:].sum() / values.sum().clamp_min(1e-300))
+    share = float(values.sum() / max(covariance.trace(), 1e-300))
     state = hashlib.sha256(np.round(torch.cat([mean[:, None], axes], 1).numpy(), 6).tobytes()).hexdigest()[:12]
 
     def project(x: Tensor) -> Tensor:
