@@ -26,7 +26,7 @@ from torch import Tensor
 
 import adversaria as adv
 from adversaria.claims.bigan import features, judged, read, reconstructed
-from adversaria.claims.cgan import belongs
+from adversaria.claims.cgan import MNIST, belongs
 from adversaria.claims.improved_gan import wrong
 from adversaria.claims.tools import eye, told
 from adversaria.data import Dataset
@@ -36,14 +36,13 @@ from adversaria.runs.sheets import sheet
 ROWS = 10
 
 FAST = {"discriminator": {"lr": 5e-4}, "generators": {"lr": 1e-3}}
-ALI = {name: {**rate, "schedule": "linear", "hold": 0.3} for name, rate in FAST.items()} | {
-    "parts": {"noise": 0.3, "noise_until": 4.0}
-}
-"""Without noise on its images ali's discriminator wins after some 3,000 rounds, and what was learned is lost again."""
+NOISE = MNIST["parts"]
+"""Without noise on its images the discriminator wins: what ali has learned in 3,000 rounds is lost again."""
+FALL = {name: {**rate, "schedule": "linear", "hold": 0.3} for name, rate in FAST.items()}
 SYSTEMS: dict[str, tuple[str, str | None, dict[str, Any]]] = {
-    "cgan": ("cgan", None, {"width": 32}),
-    "ac": ("cgan", "ac", {"width": 32}),
-    "ali": ("ali", None, {"width": 16, "latent": 16, "average": 0.998, **ALI}),
+    "cgan": ("cgan", None, MNIST),
+    "ac": ("cgan", "ac", MNIST),
+    "ali": ("ali", None, {"width": 16, "latent": 16, "average": 0.998, "parts": NOISE, **FALL}),
     "bigan": ("bigan", None, {"width": 16, "average": 0.999, **FAST}),
     "improved-gan": ("improved-gan", None, {}),
     "alone": ("improved-gan", None, {"unsupervised": 0.0, "rounds": 2_000}),

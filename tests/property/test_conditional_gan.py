@@ -24,7 +24,7 @@ def batch_of(spec, n=8):
 
 
 @pytest.mark.parametrize("spec", [IMAGES, POINTS], ids=["images", "points"])
-@pytest.mark.parametrize("generator", ["concatenation", "embedding", "norm"])
+@pytest.mark.parametrize("generator", ["concatenation", "embedding", "product", "norm"])
 @pytest.mark.parametrize("condition", CONDITIONS)
 def test_both_players_hear_the_label(condition, generator, spec):
     torch.manual_seed(0)
@@ -34,7 +34,7 @@ def test_both_players_hear_the_label(condition, generator, spec):
         assert not record.skipped
     assert isinstance(game.networks["discriminator"], CONDITIONS[condition])
     assert game.can("classify") == (condition == "classifier")
-    z = torch.zeros(6, 8)
+    z = torch.ones(6, 8)
     G = game.networks["generator"].eval()
     y = G(z, torch.tensor([0, 0, 1, 1, 2, 2]))
     assert torch.equal(y[0], y[1]) and not torch.equal(y[0], y[2]) and not torch.equal(y[2], y[4])
@@ -51,6 +51,16 @@ def test_an_auxiliary_classifiers_terms_are_cross_entropies_on_data_and_samples(
     for player, expected in zip(game.stage().players, (on_data + on_samples, on_samples), strict=True):
         torch.manual_seed(5)
         assert player.objective(batch)["class"].item() == pytest.approx(2 * expected.item(), rel=1e-5)
+
+
+def test_a_product_tells_no_class_without_z():
+    torch.manual_seed(0)
+    G = game_of(condition="classifier", generator_condition="product").networks["generator"].eval()
+    z, labels = torch.randn(6, 8), torch.arange(6) % 3
+    products = torch.stack([z[i] * G.embedding.weight[i % 3] for i in range(6)])
+    torch.testing.assert_close(G(z, labels), G.network(products))
+    assert torch.equal(*G(torch.zeros(2, 8), torch.tensor([0, 1])))
+    assert not torch.equal(*G(z[:1].expand(2, -1), torch.tensor([0, 1])))
 
 
 def test_concatenation_is_one_hot_and_embedding_is_learned():

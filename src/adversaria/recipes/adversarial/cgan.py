@@ -11,8 +11,8 @@ How the discriminator takes the label c, with phi(x) its features and psi its re
     classifier      D(x), and P(c | x) from the same features: both players also maximise
                     E log P(c | x) + E log P(c | G(z | c))                                             1610.09585
 
-The generator has 1_c or e_c beside z, or a scale and offset for each class in its normalisation (conditional batch
-norm). The labels of generated examples are those of the batch.
+The generator has 1_c or e_c beside z, their product z * e_c, or a scale and offset for each class in its normalisation
+(conditional batch norm). The labels of generated examples are those of the batch.
 """
 
 from typing import Any, Literal
@@ -25,7 +25,7 @@ from torch.nn.functional import cross_entropy
 from adversaria.data import Batch, DataSpec
 from adversaria.duel import Duel, Pair, Parts
 from adversaria.game import CHECKED, Adam, Count, Game, Recipe, Reference, Terms, Weight
-from adversaria.nn.conditional import AuxiliaryClassifier, Concatenation, Projection
+from adversaria.nn.conditional import AuxiliaryClassifier, Concatenation, Conditional, Projection
 from adversaria.nn.minibatch import with_spectral
 from adversaria.nn.noise import normal
 from adversaria.objectives.losses import NonSaturating
@@ -37,14 +37,28 @@ PRESETS = {
     "smoke": {"latent": 8, "embedding": 4, "width": 4, "hidden": 16, "depth": 1, "batch": 8, "rounds": 4},
     "small": {"width": 32, "rounds": 1_500},
     "projection": {"condition": "projection", "generator_condition": "norm"},
-    "ac": {"condition": "classifier"},
+    "ac": {"condition": "classifier", "generator_condition": "product"},
 }
 DEPARTURES = (
     "DCGAN's networks and Adam; the paper has maxout layers with dropout and momentum.",
     "A learned embedding of the label for each player, in place of a hidden layer over its one-hot code.",
     "Samples come from an averaged generator.",
+    "With an auxiliary classifier and the label beside z, the generator has one image for each class: the variance "
+    "within a class is 0.00 of 0.17 on digits. The preset 'ac' takes their product, with 0.09.",
 )
 CLAIMS = ("Samples given a label belong to its class (Section 4.1, Figure 2).",)
+
+
+class Product(Conditional):
+    """A generator of z * e_c, which can't tell the classes apart without z; e_c starts with N(0, 1)."""
+
+    def __init__(self, network: nn.Module, classes: int, latent: int) -> None:
+        super().__init__()
+        self.network, self.embedding = network, nn.Embedding(classes, latent)
+
+    def forward(self, z: Tensor, labels: Tensor) -> Tensor:
+        """Examples (n, ...) of z (n, latent)."""
+        return self.network(z * self.embedding(labels))
 
 
 @dataclass(frozen=True, kw_only=True, config=CHECKED)
@@ -55,8 +69,8 @@ class CGAN(Recipe):
     """Dimension of z (Section 4.1)."""
     condition: Literal["concatenation", "embedding", "projection", "classifier"] = "embedding"
     """How the discriminator takes the label."""
-    generator_condition: Literal["concatenation", "embedding", "norm"] = "embedding"
-    """How the generator takes it: beside z, or by conditional normalisation."""
+    generator_condition: Literal["concatenation", "embedding", "product", "norm"] = "embedding"
+    """How the generator takes it: beside z, as a product with it, or by conditional normalisation."""
     embedding: Count = 16
     """Dimension of the label's embedding where it is concatenated."""
     classify: Weight = 1.0
@@ -109,11 +123,14 @@ class CGAN(Recipe):
         size: Any = {"width": self.width, "hidden": self.hidden, "depth": self.depth}
         planes = {"concatenation": classes, "embedding": self.embedding}
         beside = planes.get(self.generator_condition, 0)
-        G = self.parts.decoder(self.latent + beside, spec.shape, classes=0 if beside else classes, **size)
+        norm = classes if self.generator_condition == "norm" else 0
+        G = self.parts.decoder(self.latent + beside, spec.shape, classes=norm, **size)
         more = planes.get(self.condition, 0)
         D = self.parts.critic((spec.shape[0] + more, *spec.shape[1:]), **size)
         if beside:
             G = Concatenation(G, classes, beside, self.generator_condition == "concatenation")
+        elif not norm:
+            G = Product(G, classes, self.latent)
         told: nn.Module
         if more:
             told = Concatenation(D, classes, more, self.condition == "concatenation")
