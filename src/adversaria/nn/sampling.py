@@ -1,0 +1,55 @@
+"""Drawing from models that go number by number, as functions of noise drawn beforehand.
+
+A model is a function `outputs` of numbers (n, d) that gives (n, d, k), those for number i from the numbers before it
+in `order`. All samplers give the same numbers from the same noise.
+"""
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from adversaria.distributions.alphabet import Alphabet
+
+Outputs = Callable[[Tensor], Tensor]
+
+
+@torch.no_grad()
+def one_by_one(outputs: Outputs, alphabet: Alphabet, u: Float[Tensor, "n d grains"], order: Tensor | None = None,
+               given: Tensor | None = None, known: Tensor | None = None) -> Tensor:  # fmt: skip
+    """Numbers (n, d) drawn in d passes, the naive way.
+
+    Args:
+        outputs: the model.
+        alphabet: of its numbers.
+        u: its noise.
+        order: of the numbers, long (d,); as they stand without.
+        given: numbers (n, d) to complete, of which those are kept
+        known: where this bool (d,) or (n, d) is true. What comes later in the order doesn't sway what comes before.
+    """
+    line = alphabet.blank(len(u), u)
+    for i in range(alphabet.size) if order is None else order.tolist():
+        line[:, i] = alphabet.draw(outputs(line)[:, i], u[:, i])
+        if given is not None and known is not None:
+            line[:, i] = torch.where(known[..., i], given[:, i], line[:, i])
+    return line
+
+
+@torch.no_grad()
+def fixed_point(outputs: Outputs, alphabet: Alphabet, u: Float[Tensor, "n d grains"], given: Tensor | None = None,
+                known: Tensor | None = None) -> tuple[Tensor, int]:  # fmt: skip
+    """Numbers (n, d) that the model draws from themselves with this noise, and the passes that took, d + 1 at most.
+
+    Each pass draws all numbers at once from those of the pass before, and settles at least one more of them; they have
+    settled when a pass changes none. Arguments as in `one_by_one`, whatever the order.
+
+    Song et al. (2021), arXiv:2002.03629, Algorithm 1 (Jacobi iteration).
+    """
+    line, passes, settled = alphabet.blank(len(u), u), 0, False
+    while not settled:
+        new = alphabet.draw(outputs(line), u)
+        if given is not None and known is not None:
+            new = torch.where(known, given, new)
+        settled, line, passes = torch.equal(new, line), new, passes + 1
+    return line, passes

@@ -1,0 +1,1 @@
+"""Models of one number after the other, with exact likelihoods."""
