@@ -5,18 +5,31 @@ in `order`. All samplers give the same numbers from the same noise.
 """
 
 from collections.abc import Callable
+from typing import Protocol
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from adversaria.distributions.alphabet import Alphabet
-
 Outputs = Callable[[Tensor], Tensor]
 
 
+class Numbers(Protocol):
+    """What is drawn one after the other: `Alphabet`'s numbers, or `ColourMixture`'s pixels."""
+
+    size: int
+
+    def blank(self, n: int, like: Tensor) -> Tensor:
+        """None drawn yet, (n, d, ...)."""
+        ...
+
+    def draw(self, y: Tensor, u: Tensor) -> Tensor:
+        """What outputs (..., k) and noise (..., grains) make."""
+        ...
+
+
 @torch.no_grad()
-def one_by_one(outputs: Outputs, alphabet: Alphabet, u: Float[Tensor, "n d grains"], order: Tensor | None = None,
+def one_by_one(outputs: Outputs, alphabet: Numbers, u: Float[Tensor, "n d grains"], order: Tensor | None = None,
                given: Tensor | None = None, known: Tensor | None = None) -> Tensor:  # fmt: skip
     """Numbers (n, d) drawn in d passes, the naive way.
 
@@ -37,7 +50,7 @@ def one_by_one(outputs: Outputs, alphabet: Alphabet, u: Float[Tensor, "n d grain
 
 
 @torch.no_grad()
-def fixed_point(outputs: Outputs, alphabet: Alphabet, u: Float[Tensor, "n d grains"], given: Tensor | None = None,
+def fixed_point(outputs: Outputs, alphabet: Numbers, u: Float[Tensor, "n d grains"], given: Tensor | None = None,
                 known: Tensor | None = None) -> tuple[Tensor, int]:  # fmt: skip
     """Numbers (n, d) that the model draws from themselves with this noise, and the passes that took, d + 1 at most.
 
