@@ -1,0 +1,290 @@
+"""Invertible layers: x -> (z, log |det dz/dx|), and back.
+
+A density is read in the direction x -> z, `log p(x) = log p(z) + log det`; samples are drawn in the other one.
+"""
+
+import math
+from collections.abc import Iterable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from adversaria.nn.made import MADE
+from adversaria.ops import flows
+
+
+class Flow(nn.Module):
+    """An invertible map of examples (n, *event)."""
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """z (n, *event) and log |det dz/dx| (n,)."""
+        raise NotImplementedError
+
+    def inverse(self, z: Tensor) -> Tensor:
+        """x with forward(x) = z."""
+        raise NotImplementedError
+
+
+class Composite(Flow):
+    """One map after the other."""
+
+    def __init__(self, maps: Iterable[Flow]) -> None:
+        super().__init__()
+        self.maps = nn.ModuleList(maps)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Through all, log determinants summed in float32 or better."""
+        total = torch.zeros(len(x), dtype=torch.promote_types(x.dtype, torch.float32), device=x.device)
+        for one in self.maps:
+            x, log_det = one(x)
+            total = total + log_det
+        return x, total
+
+    def inverse(self, z: Tensor) -> Tensor:
+        """Back through all."""
+        for one in reversed(list(self.maps)):
+            assert isinstance(one, Flow)
+            z = one.inverse(z)
+        return z
+
+
+class Inverse(Flow):
+    """A map the other way round; its log determinant is read at the point that it came from."""
+
+    def __init__(self, flow: Flow) -> None:
+        super().__init__()
+        self.flow = flow
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The flow's inverse."""
+        z = self.flow.inverse(x)
+        return z, -self.flow(z)[1]
+
+    def inverse(self, z: Tensor) -> Tensor:
+        """The flow."""
+        x: Tensor = self.flow(z)[0]
+        return x
+
+
+class Reversal(Flow):
+    """Coordinates (n, d) in the opposite order."""
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Turned round; no change of volume."""
+        return x.flip(1), x.new_zeros(len(x))
+
+    def inverse(self, z: Tensor) -> Tensor:
+        """Turned round again."""
+        return z.flip(1)
+
+
+class Scaling(Flow):
+    """z = exp(s) x, coordinate by coordinate; Dinh et al. (2015), arXiv:1410.8516, Section 3.3."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.s = nn.Parameter(torch.zeros(shape))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Scaled."""
+        return x * self.s.exp(), self.s.sum().expand(len(x))
+
+    def inverse(self, z: Tensor) -> Tensor:
+        """Scaled back."""
+        return z * (-self.s).exp()
+
+
+class ActNorm(Flow):
+    """z = (x + b) exp(s) for each channel, set by the first batch in training to mean 0 and variance 1.
+
+    Kingma and Dhariwal (2018), arXiv:1807.03039, Section 3.1.
+    """
+
+    ready: Tensor
+
+    def __init__(self, channels: int, image: bool) -> None:
+        super().__init__()
+        shape = (channels, 1, 1) if image else (channels,)
+        self.b, self.s = nn.Parameter(torch.zeros(shape)), nn.Parameter(torch.zeros(shape))
+        self.register_buffer("ready", torch.zeros((), dtype=torch.bool))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Shifted and scaled."""
+        if self.training and not self.ready:
+            self._start(x.detach())
+        pixels = math.prod(x.shape[2:])
+        return (x + self.b) * self.s.exp(), (pixels * self.s.sum()).expand(len(x))
+
+    def inverse(self, z: Tensor) -> Tensor:
+        """Scaled and shifted back."""
+        return z * (-self.s).exp() - self.b
+
+    @torch.no_grad()
+    def _start(self, x: Tensor) -> None:
+        across = [k for k in range(x.ndim) if k != 1]
+        self.b.copy_(-x.mean(across).view_as(self.b))
+        self.s.copy_(-x.std(across, correction=0).clamp_min(1e-6).log().view_as(self.s))
+        self.ready.fill_(True)
+
+
+class Autoregressive(Flow):
+    """z_i = (x_i - m_i) exp(-a_i), where m_i and a_i are functions of x_<i: all z at once, x one by one.
+
+    Papamakarios et al. (2017), arXiv:1705.07057, Eq. 3 to 5.
+    """
+
+    def __init__(self, size: int, hidden: int) -> None:
+        super().__init__()
+        self.net = MADE(size, hidden, 2)
+        nn.init.zeros_(self.net.last.bias)
+        self.net.last.weight.data.mul_(0.1)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """All coordinates in one pass."""
+        m, a = self._parts(x)
+        return (x - m) * (-a).exp(), -a.sum(1)
+
+    def inverse(self, z: Tensor) -> Tensor:
+        """One pass for each coordinate."""
+        x = torch.zeros_like(z)
+        for i in range(z.shape[1]):
+            m, a = self._parts(x)
+            x = torch.cat([x[:, :i], (z * a.exp() + m)[:, i : i + 1], x[:, i + 1 :]], 1)
+        return x
+
+    def _parts(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        m, a = self.net(x).unbind(1)
+        return m, 3 * torch.tanh(a / 3)  # a scale of e^3 for one layer is plenty
+
+
+class Coupling(Flow):
+    """The part of x where `mask` is 0 changes as the part where it is 1 says: z = x exp(s) + t there.
+
+        [s, t] = read(mask x),   additive for s = 0 (NICE, Eq. 5), else affine with s in (-c, c) (RealNVP, Eq. 4, 5)
+
+    Dinh et al. (2015), arXiv:1410.8516; Dinh et al. (2017), arXiv:1605.08803.
+
+    Args:
+        mask: of an event, or what broadcasts to it.
+        read: a network from events to [s, t] along dimension 1, or to t alone.
+        affine: with scales.
+        bound: c.
+    """
+
+    mask: Tensor
+
+    def __init__(self, mask: Tensor, read: nn.Module, affine: bool, bound: float = 3.0) -> None:
+        super().__init__()
+        self.read, self.affine, self.bound = read, affine, bound
+        self.register_buffer("mask", mask)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """One part moved."""
+        s, t = self._parts(x)
+        return x * s.exp() + t, s.flatten(1).sum(1)
+
+    def inverse(self, z: Tensor) -> Tensor:
+        """The part moved back; the other one, which says how, is as it was."""
+        s, t = self._parts(z)
+        return (z - t) * (-s).exp()
+
+    def _parts(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        free = 1 - self.mask
+        y = self.read(x * self.mask)
+        if not self.affine:
+            return torch.zeros_like(x), y * free
+        s, t = y.chunk(2, 1)
+        return self.bound * torch.tanh(s / self.bound) * free, t * free
+
+
+class Splines(Flow):
+    """Rational-quadratic splines on [-edge, edge], the identity beyond, for the coordinates where `mask` is 0.
+
+    Durkan et al. (2019), arXiv:1906.04032, Section 3.
+
+    Args:
+        mask: (d,), 1 for the coordinates that say how.
+        read: a network (n, d) -> (n, d (3 bins - 1)).
+        bins: of each spline.
+        edge: beyond it nothing changes.
+    """
+
+    mask: Tensor
+
+    def __init__(self, mask: Tensor, read: nn.Module, bins: int, edge: float = 4.0) -> None:
+        super().__init__()
+        self.read, self.bins, self.edge = read, bins, edge
+        self.register_buffer("mask", mask)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Through the splines."""
+        z, log_slope = self._through(x, inverse=False)
+        return z, log_slope.sum(1)
+
+    def inverse(self, z: Tensor) -> Tensor:
+        """Back through them."""
+        return self._through(z, inverse=True)[0]
+
+    def _through(self, x: Tensor, inverse: bool) -> tuple[Tensor, Tensor]:
+        raw = self.read(x * self.mask).unflatten(1, (x.shape[1], -1))
+        y, log_slope = spline(x, raw, self.bins, self.edge, inverse)
+        moves = (self.mask == 0) & (x.abs() < self.edge)
+        return torch.where(moves, y, x), torch.where(moves, log_slope, 0.0)
+
+
+LEAST = 1e-3
+"""Width and height of a bin over the whole, and slope at a knot, at least."""
+
+
+def spline(x: Tensor, raw: Tensor, bins: int, edge: float, inverse: bool) -> tuple[Tensor, Tensor]:
+    """`rational_quadratic` on [-edge, edge] by unconstrained numbers (n, d, 3 bins - 1), the identity where all are 0.
+
+    Slopes at the ends are 1, so that the map goes on smoothly as the identity.
+    """
+    widths, heights = (
+        2 * edge * (LEAST + (1 - LEAST * bins) * part.softmax(-1)) for part in raw[..., : 2 * bins].split(bins, -1)
+    )
+    slopes = LEAST + F.softplus(raw[..., 2 * bins :] + math.log(math.expm1(1 - LEAST)))
+    slopes = F.pad(slopes, (1, 1), value=1.0)
+    inside = x.clamp(-edge, edge) + edge
+    y, log_slope = flows.rational_quadratic(inside, widths, heights, slopes, inverse)
+    return y - edge, log_slope
+
+
+class Planar(Flow):
+    """`ops.flows.planar`; back by bisection."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.w, self.u = nn.Parameter(torch.randn(size) * 0.5), nn.Parameter(torch.randn(size) * 0.1)
+        self.b = nn.Parameter(torch.zeros(()))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """A bend along one direction."""
+        return flows.planar(x, self.w, self.u, self.b)
+
+    def inverse(self, z: Tensor) -> Tensor:
+        """Bent back."""
+        return flows.planar_inverse(z, self.w, self.u, self.b)
+
+
+class Radial(Flow):
+    """`ops.flows.radial` with alpha = exp(a), beta = -alpha + log(1 + e^b)."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.centre, self.a = nn.Parameter(torch.randn(size)), nn.Parameter(torch.zeros(()))
+        self.b = nn.Parameter(torch.tensor(math.log(math.e - 1)))  # beta = 0: the identity
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Away from the centre, or towards it."""
+        return flows.radial(x, self.centre, *self._parts())
+
+    def inverse(self, z: Tensor) -> Tensor:
+        """Back again."""
+        return flows.radial_inverse(z, self.centre, *self._parts())
+
+    def _parts(self) -> tuple[Tensor, Tensor]:
+        alpha = self.a.exp()
+        return alpha, F.softplus(self.b) - alpha

@@ -1,0 +1,1 @@
+"""Invertible networks, with exact likelihoods."""

@@ -1,0 +1,52 @@
+"""Radial flow: space is drawn towards single points or pushed away, one after the other.
+
+    f(x) = x + beta h(r) (x - c),   r = ||x - c||,   h(r) = 1 / (alpha + r)                                      Eq. 14
+    one player    min  -E log N(z; 0, I) - log |det dz/dx|,   z = f_K(.. f_1(x))
+
+The inverse is the root of a quadratic in r.
+"""
+
+from pydantic.dataclasses import dataclass
+
+from adversaria.data import DataSpec
+from adversaria.density import flow_game
+from adversaria.game import CHECKED, Adam, Count, Game, Recipe, Reference
+from adversaria.nn.flows import Composite, Radial
+
+REFERENCE = Reference(
+    title="Variational Inference with Normalizing Flows",
+    authors="Rezende, Mohamed",
+    year=2015,
+    arxiv="1505.05770",
+    venue="ICML",
+)
+PRESETS = {
+    "smoke": {"layers": 2, "batch": 8, "rounds": 4},
+    "small": {"layers": 16, "rounds": 2_000},
+}
+DEPARTURES = (
+    "From data to noise, fitted by maximum likelihood; the paper goes from noise to an energy or a posterior.",
+)
+CLAIMS = ("More layers fit better (Figure 3, 4).",)
+
+
+@dataclass(frozen=True, kw_only=True, config=CHECKED)
+class RadialFlow(Recipe):
+    """Radial flow, as a density."""
+
+    KINDS = ("points",)
+
+    layers: Count = 32
+    """K, points (Section 6: 2 to 80)."""
+    adam: Adam = Adam(lr=5e-3, clip=10.0, schedule="cosine")
+    """For all weights."""
+    average: float = 0.99
+    """Decay of the averaged weights that are sampled and scored; 0 for none."""
+    batch: Count = 256
+    """Examples a round."""
+    rounds: Count = 4000
+    """Rounds of play."""
+
+    def game(self, spec: DataSpec) -> Game:
+        flow = Composite(Radial(spec.size) for _ in range(self.layers))
+        return flow_game(flow, spec, self.adam, average=self.average)
