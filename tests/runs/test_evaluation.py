@@ -19,7 +19,9 @@ from adversaria.runs import checkpoints, evaluation
 from adversaria.runs.checking import Checker
 from adversaria.runs.folder import RunFolder
 
-DATA = {"gan": "ring8", "unrolled-gan": "ring8", "seqgan": "oracle-tokens"}
+DATA = {"gan": "ring8", "unrolled-gan": "ring8", "seqgan": "oracle-tokens"} | {
+    name: "ring8" for name, entry in catalogue.entries().items() if entry.family == "flow"
+}
 NAMES = list(catalogue.entries())
 N = 80
 VERDICTS = sorted([
