@@ -22,10 +22,6 @@ def game_of(name, d, **changed):
     return game.eval()
 
 
-def jacobian(function, x):
-    return torch.func.vmap(torch.func.jacrev(lambda v: function(v[None])[0]))(x)
-
-
 @pytest.mark.parametrize("d", [1, 2, 5])
 @pytest.mark.parametrize("name", NAMES)
 def test_the_log_determinant_is_that_of_the_jacobian_and_the_inverse_comes_back(name, d):
@@ -35,6 +31,15 @@ def test_the_log_determinant_is_that_of_the_jacobian_and_the_inverse_comes_back(
     torch.testing.assert_close(log_det, torch.linalg.slogdet(J).logabsdet)
     torch.testing.assert_close(flow.inverse(z), x, atol=1e-7, rtol=1e-7)
     assert log_det.std() > 1e-3 or d == 1
+
+
+@pytest.mark.parametrize("d", [2, 3, 4])
+@pytest.mark.parametrize("name", NAMES)
+def test_no_coordinate_goes_through_unbent(name, d):
+    flow = game_of(name, d).networks["model"]
+    x = 0.7 * torch.randn(32, d)
+    J = torch.stack([torch.autograd.functional.jacobian(lambda v: flow(v[None])[0][0], row) for row in x])
+    assert (J.std(0).amax(1) > 1e-6).all(), "a coordinate of z is linear in x"
 
 
 @pytest.mark.parametrize("name", NAMES)

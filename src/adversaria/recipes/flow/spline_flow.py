@@ -7,13 +7,16 @@
 Rational-quadratic splines on [-edge, edge], the identity beyond; their inverse is the root of a quadratic.
 """
 
+from typing import Annotated
+
 import torch
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from adversaria.data import DataSpec
 from adversaria.density import flow_game
 from adversaria.game import CHECKED, Adam, Count, Game, Recipe, Reference
-from adversaria.nn.flows import ActNorm, Composite, Flow, Reversal, Splines
+from adversaria.nn.flows import ActNorm, Composite, Flow, Splines
 from adversaria.nn.mlp import MLP
 
 REFERENCE = Reference(
@@ -29,7 +32,7 @@ PRESETS = {
 }
 DEPARTURES = (
     "MLPs that read the other half; the paper has residual networks.",
-    "Activation normalisation and a turn of the coordinates between layers; the paper has LU-decomposed linear maps.",
+    "Halves that take turns; the paper has LU-decomposed linear maps between layers.",
 )
 CLAIMS = ("Densities with sharp edges and many modes are fitted with few layers (Figure 3; Table 1).",)
 
@@ -44,9 +47,9 @@ class SplineFlow(Recipe):
     """Coupling layers (Table 5: 10)."""
     hidden: Count = 64
     """Units of each of the two hidden layers (Table 5: 256)."""
-    bins: Count = 8
+    bins: Annotated[int, Field(ge=1, le=500)] = 8
     """K, bins of a spline (Table 5: 8)."""
-    edge: float = 4.0
+    edge: Annotated[float, Field(gt=0)] = 4.0
     """B, where splines end (Table 5: 3)."""
     adam: Adam = Adam(lr=1e-3, clip=5.0, schedule="cosine")
     """For all weights."""
@@ -63,6 +66,6 @@ class SplineFlow(Recipe):
         layers: list[Flow] = [ActNorm(d, image=False)]
         for k in range(self.layers):
             read = MLP(d, d * (3 * self.bins - 1), self.hidden, 2)
-            layers += [Splines(even if k % 2 or d == 1 else 1 - even, read, self.bins, self.edge), Reversal()]
+            layers.append(Splines(even if k % 2 or d == 1 else 1 - even, read, self.bins, self.edge))
         flow = Composite(layers)
         return flow_game(flow, spec, self.adam, average=self.average)
