@@ -1,7 +1,7 @@
 """Drawing from models that go number by number, as functions of noise drawn beforehand.
 
-A model is a function `outputs` of numbers (n, d) that gives (n, d, k), those for number i from the numbers before it
-in `order`. All samplers give the same numbers from the same noise.
+A model is a function `outputs` of numbers (n, d) that gives (n, d, k), those for number i from the numbers before it.
+All samplers give the same numbers from the same noise.
 """
 
 from collections.abc import Callable
@@ -19,6 +19,22 @@ class Numbers(Protocol):
 
     size: int
 
+    def line(self, x: Tensor) -> Tensor:
+        """Examples (n, *shape) -> (n, d, ...)."""
+        ...
+
+    def whole(self, line: Tensor) -> Tensor:
+        """The inverse of `line`."""
+        ...
+
+    def noise(self, n: int, like: Tensor) -> Tensor:
+        """Uniform in [0, 1), (n, d, grains)."""
+        ...
+
+    def log_prob(self, line: Tensor, y: Tensor) -> Tensor:
+        """log p of each number (n, d), given outputs (n, d, k)."""
+        ...
+
     def blank(self, n: int, like: Tensor) -> Tensor:
         """None drawn yet, (n, d, ...)."""
         ...
@@ -29,20 +45,19 @@ class Numbers(Protocol):
 
 
 @torch.no_grad()
-def one_by_one(outputs: Outputs, alphabet: Numbers, u: Float[Tensor, "n d grains"], order: Tensor | None = None,
-               given: Tensor | None = None, known: Tensor | None = None) -> Tensor:  # fmt: skip
+def one_by_one(outputs: Outputs, alphabet: Numbers, u: Float[Tensor, "n d grains"], given: Tensor | None = None,
+               known: Tensor | None = None) -> Tensor:  # fmt: skip
     """Numbers (n, d) drawn in d passes, the naive way.
 
     Args:
         outputs: the model.
         alphabet: of its numbers.
         u: its noise.
-        order: of the numbers, long (d,); as they stand without.
         given: numbers (n, d) to complete, of which those are kept
-        known: where this bool (d,) or (n, d) is true. What comes later in the order doesn't sway what comes before.
+        known: where this bool (d,) or (n, d) is true. What comes later doesn't sway what comes before.
     """
     line = alphabet.blank(len(u), u)
-    for i in range(alphabet.size) if order is None else order.tolist():
+    for i in range(alphabet.size):
         line[:, i] = alphabet.draw(outputs(line)[:, i], u[:, i])
         if given is not None and known is not None:
             line[:, i] = torch.where(known[..., i], given[:, i], line[:, i])

@@ -13,11 +13,11 @@ import torch
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
-from adversaria.data import Batch, DataSpec
+from adversaria.data import DataSpec
+from adversaria.density import ordered_game
 from adversaria.distributions.alphabet import Alphabet, Discrete
-from adversaria.game import CHECKED, AdamW, Count, Game, Player, Recipe, Reference, Terms
+from adversaria.game import CHECKED, AdamW, Count, Game, Recipe, Reference
 from adversaria.nn.made import MaskedLinear
-from adversaria.nn.sampling import fixed_point
 
 REFERENCE = Reference(
     title="Does the wake-sleep algorithm produce good density estimators?",
@@ -60,14 +60,4 @@ class FVSBN(Recipe):
         def outputs(line: Tensor) -> Tensor:
             return W(A.read(line).flatten(1)).unflatten(1, (A.size, A.outputs))
 
-        def log_prob(x: Tensor) -> Tensor:
-            line = A.line(x)
-            return A.log_prob(line, outputs(line)).sum(1)
-
-        def nll(batch: Batch) -> Terms:
-            return {"nll": -log_prob(batch.x).mean()}
-
-        def sample(n: int) -> Tensor:
-            return A.whole(fixed_point(outputs, A, A.noise(n, W.weight))[0])
-
-        return Game(Player("model", (W,), nll, self.adam), networks={"model": W}, sample=sample, log_prob=log_prob)
+        return ordered_game(W, A, outputs, self.adam)

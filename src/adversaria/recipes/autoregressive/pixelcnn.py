@@ -13,11 +13,11 @@ from typing import cast
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
-from adversaria.data import Batch, DataSpec
+from adversaria.data import DataSpec
+from adversaria.density import ordered_game
 from adversaria.distributions.alphabet import Alphabet, Discrete
-from adversaria.game import CHECKED, Adam, Count, Game, Player, Recipe, Reference, Terms
+from adversaria.game import CHECKED, Adam, Count, Game, Recipe, Reference
 from adversaria.nn.pixelcnn import MaskedConv2d
-from adversaria.nn.sampling import fixed_point
 
 REFERENCE = Reference(
     title="Pixel Recurrent Neural Networks",
@@ -86,14 +86,4 @@ class PixelCNN(Recipe):
         def outputs(line: Tensor) -> Tensor:
             return P(A.whole(line)).permute(0, 2, 3, 1).reshape(len(line), A.size, -1)
 
-        def log_prob(x: Tensor) -> Tensor:
-            line = A.line(x)
-            return A.log_prob(line, outputs(line)).sum(1)
-
-        def nll(batch: Batch) -> Terms:
-            return {"nll": -log_prob(batch.x).mean()}
-
-        def sample(n: int) -> Tensor:
-            return A.whole(fixed_point(outputs, A, A.noise(n, next(P.parameters())))[0])
-
-        return Game(Player("model", (P,), nll, self.adam), networks={"model": P}, sample=sample, log_prob=log_prob)
+        return ordered_game(P, A, outputs, self.adam)

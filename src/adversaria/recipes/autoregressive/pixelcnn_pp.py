@@ -13,11 +13,11 @@ from typing import cast
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from adversaria.data import Batch, DataSpec
+from adversaria.data import DataSpec
+from adversaria.density import ordered_game
 from adversaria.distributions.colours import ColourMixture
-from adversaria.game import CHECKED, Adam, Count, Game, Player, Recipe, Reference, Terms, Weight
+from adversaria.game import CHECKED, Adam, Count, Game, Recipe, Reference, Weight
 from adversaria.nn.pixelcnn_pp import PixelCNNpp
-from adversaria.nn.sampling import fixed_point
 
 REFERENCE = Reference(
     title="PixelCNN++: Improving the PixelCNN with Discretized Logistic Mixture Likelihood and Other Modifications",
@@ -71,19 +71,4 @@ class PixelCNNPP(Recipe):
         def outputs(line: Tensor) -> Tensor:
             return P(A.whole(line)).flatten(2).mT
 
-        def log_prob(x: Tensor) -> Tensor:
-            return A.log_prob(A.line(x), P(x).flatten(2).mT).sum(1)
-
-        def nll(batch: Batch) -> Terms:
-            return {"nll": -log_prob(batch.x).mean()}
-
-        def sample(n: int) -> Tensor:
-            return A.whole(fixed_point(outputs, A, A.noise(n, next(P.parameters())))[0])
-
-        return Game(
-            Player("model", (P,), nll, self.adam),
-            networks={"model": P},
-            averages={"model": self.average},
-            sample=sample,
-            log_prob=log_prob,
-        )
+        return ordered_game(P, A, outputs, self.adam, average=self.average)
