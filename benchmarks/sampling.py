@@ -15,7 +15,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import torch
 from torch import Tensor
 
-from adversaria.nn.pixelcnn import GatedPixelCNN, quantile
+from adversaria.distributions.alphabet import quantile
+from adversaria.nn.pixelcnn import GatedPixelCNN
 
 
 def main() -> None:
@@ -37,7 +38,8 @@ def main() -> None:
     started = time.process_time()
     codes = net.stacks.draw(noise, (side, side), pick, net.embedding).view(-1, side, side)
     cached = time.process_time() - started
-    done = [k * cells // given.pixels for k in range(min(given.pixels, cells))]
+    many = min(given.pixels, cells)
+    done = [k * cells // many for k in range(many)]
     naive, furthest, wrong = 0.0, 0.0, 0
     with torch.no_grad():
         for k in done:

@@ -9,7 +9,8 @@ from torch import nn
 
 import adversaria as adv
 from adversaria.data import DataSpec
-from adversaria.nn.pixelcnn import GatedPixelCNN, GatedStacks, quantile
+from adversaria.distributions.alphabet import quantile
+from adversaria.nn.pixelcnn import GatedPixelCNN, GatedStacks
 
 pytestmark = pytest.mark.usefixtures("float64")
 

@@ -4,7 +4,7 @@ import math
 from typing import Literal
 
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -12,6 +12,11 @@ from adversaria.distributions.logistic import log_discretised_logistic
 
 Discrete = Literal["binary", "image", "sequence"]
 LEVELS = 256
+
+
+def quantile(logits: Float[Tensor, "*n k"], u: Float[Tensor, "*n 1"]) -> Int[Tensor, "*n"]:
+    """The categories at u in [0, 1) of distributions by their logits or log probabilities."""
+    return (u.double() >= logits.double().softmax(-1).cumsum(-1)[..., :-1]).sum(-1)
 
 
 class Alphabet:
@@ -94,11 +99,9 @@ class Alphabet:
     def draw(self, y: Float[Tensor, "*n k"], u: Float[Tensor, "*n grains"]) -> Tensor:
         """The numbers (*n,) that a network's outputs and noise in [0, 1) make."""
         if not self.mixture:
-            below = self.log_levels(y).double().exp().cumsum(-1)[..., :-1]
-            return self.number((u.double() >= below).sum(-1), y)
+            return self.number(quantile(self.log_levels(y), u), y)
         weight, mean, log_scale = self._parts(y)
-        below = weight.softmax(-1).double().cumsum(-1)[..., :-1]
-        chosen = (u[..., :1].double() >= below).sum(-1, keepdim=True)
+        chosen = quantile(weight, u[..., :1])[..., None]
         mean, scale = mean.gather(-1, chosen)[..., 0], log_scale.gather(-1, chosen)[..., 0].exp()
         x = mean + scale * torch.logit(u[..., 1], eps=torch.finfo(u.dtype).eps)
         return self.number(self.index(x.clamp(-1, 1)), y)

@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor
 
+from adversaria.distributions.alphabet import quantile
 from adversaria.distributions.logistic import log_discretised_logistic
 
 
@@ -53,10 +54,8 @@ class ColourMixture:
     def draw(self, y: Tensor, u: Tensor) -> Tensor:
         """Pixels (..., C) that outputs (..., outputs) and noise (..., 1 + C) make, colour by colour."""
         log_w, mu, log_s, slope = self._parts(y)
-        chosen = (u[..., :1].double() >= log_w.double().exp().cumsum(-1)[..., :-1]).sum(-1, keepdim=True)
-        mu, log_s, slope = (
-            part.gather(-1, chosen[..., None, :].expand(*part.shape[:-1], 1)) for part in (mu, log_s, slope)
-        )
+        chosen = quantile(log_w, u[..., :1])[..., None, None]
+        mu, log_s, slope = (part.gather(-1, chosen.expand(*part.shape[:-1], 1)) for part in (mu, log_s, slope))
         x = torch.zeros_like(mu[..., 0])
         for c in range(self.shape[0]):
             spread = log_s[..., c, 0].exp() * torch.logit(u[..., 1 + c], eps=torch.finfo(u.dtype).eps)

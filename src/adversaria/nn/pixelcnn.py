@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from adversaria.distributions.alphabet import quantile
+
 Pick = Callable[[Tensor, Tensor], Tensor]
 See = Callable[[Tensor], Tensor]
 
@@ -44,15 +46,15 @@ class MaskedConv2d(nn.Conv2d):
 class Leftward(nn.Conv2d):
     """A convolution of a pixel and the `reach` pixels left of it; of its own pixel it sees what `earlier` says.
 
-    `halves` of its outputs have the groups' order each.
+    The outputs are `parts` one after the other, each of them with all groups in order.
     """
 
     mask: Tensor
 
-    def __init__(self, inputs: int, outputs: int, reach: int, groups: int, itself: bool, halves: int = 1) -> None:
+    def __init__(self, inputs: int, outputs: int, reach: int, groups: int, itself: bool, parts: int = 1) -> None:
         super().__init__(inputs, outputs, (1, reach + 1))
         mask = torch.ones_like(self.weight)
-        mask[:, :, 0, reach] = earlier(outputs // halves, inputs, groups, itself).repeat(halves, 1).to(mask.dtype)
+        mask[:, :, 0, reach] = earlier(outputs // parts, inputs, groups, itself).repeat(parts, 1).to(mask.dtype)
         self.reach = reach
         self.register_buffer("mask", mask)
 
@@ -73,7 +75,7 @@ class GatedLayer(nn.Module):
         self.reach, self.first = reach, first
         # The first layer ends above the current row; later ones may include it, their input has ended there.
         self.vertical = nn.Conv2d(inputs, 2 * width, (reach + (not first), 2 * reach + 1))
-        self.horizontal = Leftward(inputs, 2 * width, reach, groups, not first, halves=2)
+        self.horizontal = Leftward(inputs, 2 * width, reach, groups, not first, parts=2)
         self.across = nn.Conv2d(2 * width, 2 * width, 1)
         self.out = Leftward(width, width, 0, groups, True)
         self.label = nn.Embedding(classes, 4 * width) if classes else None
@@ -246,8 +248,3 @@ class GatedPixelCNN(nn.Module):
         """Grids (n, H, W) drawn cell by cell."""
         noise = torch.rand(n, shape[0] * shape[1], 1, device=self.embedding.weight.device)
         return self.stacks.draw(noise, shape, quantile, self.embedding, labels).view(n, *shape)
-
-
-def quantile(logits: Tensor, u: Tensor) -> Tensor:
-    """The categories (n,) at u (n, 1) in [0, 1)."""
-    return (u.double() >= logits.double().softmax(1).cumsum(1)[:, :-1]).sum(1)

@@ -23,7 +23,7 @@ class RowLSTM(nn.Module):
     def __init__(self, inputs: int, units: int, groups: int) -> None:
         super().__init__()
         self.units = units
-        self.here = Leftward(inputs, 4 * units, 1, groups, True, halves=4)
+        self.here = Leftward(inputs, 4 * units, 1, groups, True, parts=4)
         self.above = nn.Conv1d(units, 4 * units, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -60,7 +60,7 @@ class Diagonal(nn.Module):
     def __init__(self, inputs: int, units: int, groups: int) -> None:
         super().__init__()
         self.units = units
-        self.here = Leftward(inputs, 4 * units, 0, groups, True, halves=4)
+        self.here = Leftward(inputs, 4 * units, 0, groups, True, parts=4)
         self.before = nn.Conv1d(units, 4 * units, 2)
 
     def forward(self, x: Tensor) -> Tensor:
