@@ -20,7 +20,7 @@ from adversaria.runs.checking import Checker
 from adversaria.runs.folder import RunFolder
 
 DATA = {"gan": "ring8", "unrolled-gan": "ring8", "seqgan": "oracle-tokens"} | {
-    name: "ring8" for name, entry in catalogue.entries().items() if entry.family == "flow"
+    name: "ring8" for name in catalogue.entries() if catalogue.make(name, "smoke").KINDS[0] == "points"
 }
 NAMES = list(catalogue.entries())
 N = 80

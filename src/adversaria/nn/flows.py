@@ -67,6 +67,22 @@ class Inverse(Flow):
         return x
 
 
+class Rows(Flow):
+    """Events (n, *shape) as rows (n, d)."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.shape = shape
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Flattened; no change of volume."""
+        return x.flatten(1), x.new_zeros(len(x))
+
+    def inverse(self, z: Tensor) -> Tensor:
+        """In its shape again."""
+        return z.unflatten(1, self.shape)
+
+
 class Reversal(Flow):
     """Coordinates (n, d) in the opposite order."""
 
