@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from adversaria.data import Batch, DataSpec
 from adversaria.distributions import log_normal
+from adversaria.distributions.alphabet import Alphabet, Discrete
 from adversaria.game import Adam, Game, Player, Terms
 from adversaria.nn.dequantise import Dequantised
 from adversaria.nn.flows import Flow
@@ -33,7 +34,7 @@ Noise = Literal["uniform", "variational"]
 
 
 def pixels_of(spec: DataSpec, dequantisation: Noise, width: int) -> Dequantised | None:
-    """How the 8-bit pixels of images become continuous; None of data that are.
+    """How the pixels of images become continuous; None of data that are.
 
     Args:
         spec: of the data.
@@ -43,9 +44,9 @@ def pixels_of(spec: DataSpec, dequantisation: Noise, width: int) -> Dequantised 
     if spec.kind != "image":
         return None
     if dequantisation == "uniform":
-        return Dequantised()
+        return Dequantised(levels=spec.levels)
     channels = spec.shape[0]
-    return Dequantised(Convolutions(channels, 2 * channels, width))
+    return Dequantised(Convolutions(channels, 2 * channels, width), levels=spec.levels)
 
 
 def flow_game(
@@ -102,6 +103,16 @@ def flow_game(
         log_prob=log_prob if pixels is None else None,
         bound=log_prob if pixels is not None else None,
     )
+
+
+def alphabet(spec: DataSpec, mixture: int = 0) -> Alphabet:
+    """What the numbers of an example are.
+
+    Args:
+        spec: of discrete data.
+        mixture: of images with more than two levels, logistics in a mixture; 0 for a softmax.
+    """
+    return Alphabet(cast(Discrete, spec.kind), spec.shape, spec.categories, mixture, spec.levels)
 
 
 def ordered_game(network: nn.Module, numbers: Numbers, outputs: Outputs, adam: Adam, *, average: float = 0.0) -> Game:

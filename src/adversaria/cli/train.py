@@ -20,7 +20,8 @@ class Train:
 
     data: str
     """A name (digits, ring8, grid25, spiral, swiss-roll, two-moons, checkerboard, parallel-lines, oracle-tokens,
-    stacked-digits) or a path: a folder or zip of images, IDX or CIFAR files, .npy, .npz, .csv, .parquet."""
+    stacked-digits, digits-static, digits-dynamic) or a path: a folder or zip of images, IDX or CIFAR files, .npy,
+    .npz, .csv, .parquet."""
     out: Path | None = None
     """The run folder; a fresh one under runs/ without."""
     seed: int = 0
@@ -39,6 +40,8 @@ class Train:
     """Read images as grey (1) or colour (3); as they are without."""
     stacked: bool = False
     """Stack labelled grey images by three, as red, green and blue: K classes make K^3 modes."""
+    binarise: Literal["static", "dynamic"] | None = None
+    """Make images black and white, a pixel white with its intensity's probability: once, or anew in each batch."""
     device: str = "cpu"
     """cpu or cuda."""
     threads: int | None = None
@@ -125,7 +128,7 @@ def _train(options: Any, command: str) -> int:
         torch.set_num_threads(options.threads)
     at_least("--every", options.every or 1, 1)
     data = load(options.data, size=size_of(options.size), crop=options.crop, channels=options.channels,
-                stacked=options.stacked)  # fmt: skip
+                stacked=options.stacked, binarise=options.binarise)  # fmt: skip
     if options.dry_run:
         return _describe(options.recipe, data)
     fresh = options.out is None or not options.out.exists()

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from adversaria.data.lookup import Lookup, lookup
 from adversaria.data.spec import Batch
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _AHEAD = 2
 _LABELLED = 2
 """The stream of the labelled examples' order, after those of two domains."""
+_FLIPS = 20_160_108
+"""That of black and white."""
 
 
 class _Order:
@@ -58,7 +60,8 @@ class Batches:
     straddle two epochs. Two-domain data use independent permutations, one a domain, and `steps_per_epoch`
     counts the larger. Where few training examples have labels, as many of them go with each batch in `labelled`,
     in permutations of their own, over and over, and the labels of the others are never looked up. Images lie in
-    memory channels last, whatever the storage; streamed batches are read ahead in the background.
+    memory channels last, whatever the storage; streamed batches are read ahead in the background. Where the data have
+    grey images, a training batch is drawn from them, in black and white, anew for each step.
 
     Raises UserError where `size` is below 1 or above the number of examples in the split.
     """
@@ -81,40 +84,48 @@ class Batches:
             )
         self.size, self.seed, self.split, self.device = size, seed, split, device
         self.steps_per_epoch = -(-most // size)
-        self._look = look = lookup(dataset.store, dataset.spec, device)
+        grey = dataset.grey if split == "train" else None
+        store = dataset.store if grey is None else grey
+        self._flips = grey is not None
+        self._look = look = lookup(store, dataset.spec, device)
         self._orders = [_Order(members, seed, stream, look) for stream, members in enumerate(domains)]
         self._labels = None if dataset.labels is None else look.rows(dataset.labels)
         labelled = dataset.labelled if split == "train" else None
         self._labelled = None if labelled is None else _Order(labelled, seed, _LABELLED, look)
         self._coming: dict[int, Future[Batch]] = {}
-        self._pool = None if isinstance(dataset.store, Memory) else ThreadPoolExecutor(1, "batches")
+        self._pool = None if isinstance(store, Memory) else ThreadPoolExecutor(1, "batches")
 
     def at(self, step: int) -> Batch:
         """The batch of this step, 0 or later."""
         if self._pool is None:
-            return self._make(self._indices(step))
+            return self._make(step, self._indices(step))
         wanted = range(step, step + 1 + _AHEAD)
         for stale in [s for s in self._coming if s not in wanted]:
             self._coming.pop(stale).cancel()
         for s in wanted:
             if s not in self._coming:
-                self._coming[s] = self._pool.submit(self._make, self._indices(s))
+                self._coming[s] = self._pool.submit(self._make, s, self._indices(s))
         return self._coming.pop(step).result()
 
     def _indices(self, step: int) -> list[Any]:
         orders = self._orders if self._labelled is None else [*self._orders, self._labelled]
         return [order.cut(step * self.size, self.size) for order in orders]
 
-    def _make(self, indices: list[Any]) -> Batch:
-        look = self._look
+    def _make(self, step: int, indices: list[Any]) -> Batch:
+        x = [self._examples(index, step, stream) for stream, index in enumerate(indices)]
         if self._labelled is not None:
-            return Batch(look.examples(indices[0]), labelled=self._with_labels(indices[1]))
-        second = look.examples(indices[1]) if len(indices) > 1 else None
-        return replace(self._with_labels(indices[0]), y=second)
+            return Batch(x[0], labelled=Batch(x[1], self._labels_of(indices[1])))
+        return Batch(x[0], self._labels_of(indices[0]), x[1] if len(x) > 1 else None)
 
-    def _with_labels(self, index: Any) -> Batch:
-        labels = None if self._labels is None else self._look.labels(self._labels, index)
-        return Batch(self._look.examples(index), labels)
+    def _labels_of(self, index: Any) -> Tensor | None:
+        return None if self._labels is None else self._look.labels(self._labels, index)
+
+    def _examples(self, index: Any, step: int, stream: int) -> Tensor:
+        x = self._look.examples(index)
+        if not self._flips:
+            return x
+        coins = generator(self.seed, step, stream, _FLIPS).random(x.shape, np.float32)
+        return (torch.from_numpy(coins).to(x.device) < (x + 1) / 2).to(x.dtype) * 2 - 1
 
     def __iter__(self) -> Iterator[Batch]:
         return map(self.at, count())

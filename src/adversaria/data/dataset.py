@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from adversaria.data.batches import Batches
-from adversaria.data.spec import SPEC, Batch, DataSpec
+from adversaria.data.spec import Batch, DataSpec
 from adversaria.data.splits import generator
 from adversaria.data.storage import Store
 from adversaria.errors import UserError, unknown
@@ -41,6 +41,8 @@ class Dataset:
     """In two-domain data, the indices of the second domain's examples, by split."""
     labelled: np.ndarray | None = None
     """Indices of the training examples whose labels a batch may carry; None for all. See `with_labels`."""
+    grey: Store | None = None
+    """Images whose pixels a training batch draws as black or white, anew each time; see `bits`."""
     notes: tuple[str, ...] = ()
     """What was done to the data on the way in, in sentences."""
     skipped: tuple[Skipped, ...] = ()
@@ -54,7 +56,7 @@ class Dataset:
     def fingerprint(self) -> str:
         """SHA-256, in hex, of content, labels, splits, spec and which labels show: the same wherever the data lie."""
         state = hashlib.sha256(self.store.digest().encode())
-        state.update(SPEC.dump_json(self.spec))
+        state.update(self.spec.told())
         if self.labels is not None:
             state.update(b"labels")
             state.update(self.labels.astype("<i8").tobytes())
@@ -65,6 +67,8 @@ class Dataset:
         if self.labelled is not None:
             state.update(f"labelled {len(self.labelled)}".encode())
             state.update(self.labelled.astype("<i8").tobytes())
+        if self.grey is not None:
+            state.update(b"dynamic")
         return state.hexdigest()
 
     @cached_property

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from adversaria.data import bits
 from adversaria.data.dataset import Dataset
 from adversaria.data.found import Found, encode
 from adversaria.data.images import Crop, Size
 from adversaria.data.pack import collect
 from adversaria.data.pictures import Wanted
-from adversaria.data.sources import MADE, STACKED, find
+from adversaria.data.sources import MADE, VIEWS, find
 from adversaria.data.spec import DataSpec
 from adversaria.data.splits import complete
 from adversaria.data.stacked import Stacks, stack
@@ -37,6 +38,7 @@ def load(
     channels: int | None = None,
     domains: tuple[str | int, str | int] | None = None,
     stacked: bool = False,
+    binarise: bits.Mode | None = None,
     labelled: tuple[int, int] | None = None,
     memory: int = _MEMORY,
     tolerance: float = _TOLERANCE,
@@ -52,6 +54,7 @@ def load(
     doesn't) say how they are resized; `channels` 1 or 3 makes them grey or coloured. Images of more than
     `memory` bytes are packed once into a file in `cache` (else $ADVERSARIA_CACHE, else ~/.cache/adversaria)
     and read from there. Broken files are skipped, up to the larger of 1 and `tolerance` of all; none at 0.
+    `binarise`, "static" or "dynamic", makes black and white images of grey ones, as `bits` tells.
     `stacked` makes stacks of labelled grey images, three as the colours of one, with K^3 classes, as
     `stacked.stack` does; `stacked-digits` are such. `domains` makes two-domain data of two classes, as
     `Dataset.domains_of` does; `labelled`, a number and a seed, hides all other labels of the training split, as
@@ -60,10 +63,15 @@ def load(
     Raises UserError where the source can't be used as asked.
     """
     if isinstance(source, Dataset):
-        return _arranged(source, stacked, domains, labelled)
-    if isinstance(source, str) and source in STACKED:
-        return _by_name(load(STACKED[source], size=size, crop=crop, channels=channels, memory=memory,
-                             tolerance=tolerance, cache=cache), source, domains, labelled)  # fmt: skip
+        return _arranged(source, binarise, stacked, domains, labelled)
+    if isinstance(source, str) and source in VIEWS:
+        base, view = VIEWS[source]
+        made = load(base, size=size, crop=crop, channels=channels, memory=memory, tolerance=tolerance, cache=cache,
+                    **view)  # fmt: skip
+        # Its name alone loads it again, and no option says so twice.
+        kept = {key: value for key, value in made.options.items() if key not in view}
+        made = replace(made, name=source, options={**kept, "source": source})
+        return _arranged(made, binarise, stacked and "stacked" not in view, domains, labelled)
     if not 0 <= tolerance <= 1 or memory < 0:
         raise UserError(f"tolerance={tolerance:g}, memory={memory}; expected a share from 0 to 1, and 0 bytes or more")
     wanted = Wanted(_size(size), _crop(crop), _channels(channels))
@@ -86,22 +94,18 @@ def load(
         dataset = _of_rows(found, name)
     else:
         dataset = _of_pictures(found, name, memory, cache, tolerance)
-    return _arranged(replace(dataset, options=options), stacked, domains, labelled)
+    return _arranged(replace(dataset, options=options), binarise, stacked, domains, labelled)
 
 
-def _arranged(dataset: Dataset, stacked: bool, domains: Any, labelled: Any) -> Dataset:
-    """Stacks of the data, unless they are stacks, or not; one domain of it, or two; all its labels, or few."""
+def _arranged(dataset: Dataset, mode: bits.Mode | None, stacked: bool, domains: Any, labelled: Any) -> Dataset:
+    """The data as they are asked for: in black and white, stacked unless they are, in two domains, with few labels."""
+    if mode is not None:
+        dataset = bits.binarise(dataset, mode)
     if stacked and not isinstance(dataset.store, Stacks):
         dataset = stack(dataset)
     if labelled is not None:
         dataset = dataset.with_labels(*_number_and_seed(labelled))
     return dataset if domains is None else dataset.domains_of(*_pair(domains))
-
-
-def _by_name(base: Dataset, name: str, domains: Any, labelled: Any) -> Dataset:
-    """The stacks that have a name of their own: it alone loads them again, and no option says so twice."""
-    made = stack(base)
-    return _arranged(replace(made, name=name, options={**base.options, "source": name}), False, domains, labelled)
 
 
 def _size(size: Any) -> Size | None:

@@ -55,10 +55,16 @@ MADE: dict[str, Callable[[Wanted], Found]] = {
     "four-points": _four_points,
     "oracle-tokens": _tokens,
     "stacked-digits": _digits,
+    "digits-static": _digits,
+    "digits-dynamic": _digits,
 }
 """The data that need no file, by name."""
-STACKED = {"stacked-digits": "digits"}
-"""Names of stacks, and of the data that they are stacks of."""
+VIEWS: dict[str, tuple[str, dict[str, Any]]] = {
+    "stacked-digits": ("digits", {"stacked": True}),
+    "digits-static": ("digits", {"binarise": "static"}),
+    "digits-dynamic": ("digits", {"binarise": "dynamic"}),
+}
+"""Names of data that are made of others: of which, and how `load` makes them."""
 
 
 def find(source: Any, wanted: Wanted, memory: int) -> tuple[Found, str, str | None]:

@@ -47,6 +47,8 @@ class DataSpec:
     """One name a class, in label order; () where they are the numbers themselves."""
     categories: int = 0
     """Size of the alphabet of a sequence."""
+    levels: int = 256
+    """Of a pixel: 256, or 2 in images of black and white."""
     domains: int = 1
     """2 where a batch carries an unpaired second domain (`Batch.y`)."""
     columns: tuple[str, ...] = ()
@@ -55,6 +57,10 @@ class DataSpec:
     """Subtracted from a table's columns before play, one a column; () for 0."""
     scale: tuple[float, ...] = ()
     """Divides a table's columns before play, one a column; () for 1."""
+
+    def told(self) -> bytes:
+        """The spec as JSON; fingerprints of data rest on it, so what is as it always was isn't told."""
+        return SPEC.dump_json(self, exclude={"levels"} if self.levels == 256 else None)
 
     @property
     def size(self) -> int:

@@ -62,6 +62,8 @@ def stack(base: Dataset) -> Dataset:
     if base.labels is None or base.labelled is not None or spec.domains > 1:
         why = "has no labels" if base.labelled is None else "hides labels"
         raise UserError(f"{base.name} {why}, and a stack is known by those of its three images; label them")
+    if base.grey is not None:
+        raise UserError(f"{base.name} draws its bits anew in each batch, and stacks don't; take binarise='static'")
     sizes = {name: size if len(base.splits[name]) else 0 for name, size in SIZES.items()}
     drawn = [
         generator(_SEED, stream).choice(base.splits[name], (sizes[name], CHANNELS))

@@ -25,8 +25,9 @@ class Alphabet:
     | kind     | a number is                  | a network reads | and gives `outputs` numbers for it                   |
     |----------|------------------------------|-----------------|------------------------------------------------------|
     | binary   | 0 or 1                       | 2 x - 1         | 1, the logit of a one                                |
-    | image    | one of 256 levels in [-1, 1] | x               | 256 logits, or weight, mean and log scale of each of |
-    |          |                              |                 | `mixture` discretised logistics (1701.05517, Eq. 2)  |
+    | image    | one of `levels` in [-1, 1]   | x               | as many logits, or weight, mean and log scale of     |
+    |          |                              |                 | each of `mixture` discretised logistics (1701.05517, |
+    |          |                              |                 | Eq. 2); of 2 levels the logit of the upper one       |
     | sequence | one of `categories` symbols  | its indicators  | as many logits                                       |
 
     A number is a function of the outputs for it and of `grains` uniform numbers, so that an example is a function of
@@ -34,12 +35,16 @@ class Alphabet:
     the other one picks.
     """
 
-    def __init__(self, kind: Discrete, shape: tuple[int, ...], categories: int = 0, mixture: int = 0) -> None:
-        self.kind, self.shape, self.mixture = kind, shape, mixture if kind == "image" else 0
+    def __init__(
+        self, kind: Discrete, shape: tuple[int, ...], categories: int = 0, mixture: int = 0, levels: int = LEVELS
+    ) -> None:
+        self.kind, self.shape = kind, shape
         self.size = math.prod(shape)
-        self.levels = {"binary": 2, "image": LEVELS, "sequence": categories}[kind]
+        self.levels = {"binary": 2, "image": levels, "sequence": categories}[kind]
+        self.bits = kind != "sequence" and self.levels == 2
+        self.mixture = mixture if kind == "image" and not self.bits else 0
         self.inputs = categories if kind == "sequence" else 1
-        self.outputs = 3 * self.mixture or (1 if kind == "binary" else self.levels)
+        self.outputs = 3 * self.mixture or (1 if self.bits else self.levels)
         self.grains = 2 if self.mixture else 1
 
     def line(self, x: Tensor) -> Tensor:
@@ -70,31 +75,32 @@ class Alphabet:
 
     def index(self, line: Tensor) -> Tensor:
         """Which level each number is, long, of the same shape."""
-        return ((line + 1) * 127.5).round().long() if self.kind == "image" else line.long()
+        return ((line + 1) * ((self.levels - 1) / 2)).round().long() if self.kind == "image" else line.long()
 
     def number(self, index: Tensor, like: Tensor) -> Tensor:
         """The numbers at these levels, of the same shape, in `like`'s type; symbols stay indices."""
         if self.kind == "sequence":
             return index
-        return index.to(like.dtype) / 127.5 - 1 if self.kind == "image" else index.to(like.dtype)
+        return index.to(like.dtype) / ((self.levels - 1) / 2) - 1 if self.kind == "image" else index.to(like.dtype)
 
     def log_prob(self, line: Shaped[Tensor, "*n d"], y: Float[Tensor, "*n d k"]) -> Float[Tensor, "*n d"]:
         """log p of each number, in nats and at least in float32, given a network's outputs."""
         y = y.float() if y.dtype in (torch.float16, torch.bfloat16) else y
-        if self.kind == "binary":
-            return -F.binary_cross_entropy_with_logits(y.squeeze(-1), line.to(y.dtype), reduction="none")
+        if self.bits:
+            ones = self.index(line).to(y.dtype)
+            return -F.binary_cross_entropy_with_logits(y.squeeze(-1), ones, reduction="none")
         if self.mixture:
             return self._mixed(line[..., None], y)
         return -F.cross_entropy(y.flatten(0, -2), self.index(line).flatten(), reduction="none").view(line.shape)
 
     def log_levels(self, y: Float[Tensor, "*n k"]) -> Float[Tensor, "*n levels"]:
         """log p of every level, given a network's outputs."""
-        if self.kind == "binary":
+        if self.bits:
             return torch.cat([F.logsigmoid(-y), F.logsigmoid(y)], -1)
         if not self.mixture:
             return y.log_softmax(-1)
-        levels = self.number(torch.arange(LEVELS, device=y.device), y)
-        return self._mixed(levels[:, None].expand(*y.shape[:-1], LEVELS, 1), y[..., None, :])
+        levels = self.number(torch.arange(self.levels, device=y.device), y)
+        return self._mixed(levels[:, None].expand(*y.shape[:-1], self.levels, 1), y[..., None, :])
 
     def draw(self, y: Float[Tensor, "*n k"], u: Float[Tensor, "*n grains"]) -> Tensor:
         """The numbers (*n,) that a network's outputs and noise in [0, 1) make."""
@@ -113,5 +119,5 @@ class Alphabet:
     def _mixed(self, x: Tensor, y: Tensor) -> Tensor:
         weight, mean, log_scale = self._parts(y)
         x, mean, log_scale = torch.broadcast_tensors(x.to(y.dtype), mean, log_scale)
-        flat = log_discretised_logistic(x.reshape(-1, 1), mean.reshape(-1, 1), log_scale.reshape(-1, 1))
+        flat = log_discretised_logistic(x.reshape(-1, 1), mean.reshape(-1, 1), log_scale.reshape(-1, 1), self.levels)
         return torch.logsumexp(weight.log_softmax(-1) + flat.view(x.shape), -1)

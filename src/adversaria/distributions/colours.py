@@ -19,10 +19,11 @@ class ColourMixture:
     Args:
         shape: (C, H, W), with 1 or 3 colours, or any number that don't see each other.
         mixture: logistics in the mixture.
+        levels: of a colour.
     """
 
-    def __init__(self, shape: tuple[int, int, int], mixture: int) -> None:
-        self.shape, self.mixture = shape, mixture
+    def __init__(self, shape: tuple[int, int, int], mixture: int, levels: int = 256) -> None:
+        self.shape, self.mixture, self.levels = shape, mixture, levels
         self.size = math.prod(shape[1:])
         self.slopes = 3 if shape[0] == 3 else 0
         self.outputs = mixture * (1 + 2 * shape[0] + self.slopes)
@@ -48,7 +49,7 @@ class ColourMixture:
         log_w, mu, log_s, slope = self._parts(y.float() if y.dtype in (torch.float16, torch.bfloat16) else y)
         means = torch.stack([self._mean(mu, slope, line, c) for c in range(self.shape[0])], -2)
         x, means, log_s = torch.broadcast_tensors(line[..., None].to(means.dtype), means, log_s)
-        flat = log_discretised_logistic(x.reshape(-1, 1), means.reshape(-1, 1), log_s.reshape(-1, 1))
+        flat = log_discretised_logistic(x.reshape(-1, 1), means.reshape(-1, 1), log_s.reshape(-1, 1), self.levels)
         return torch.logsumexp(log_w + flat.view(x.shape).sum(-2), -1)
 
     def draw(self, y: Tensor, u: Tensor) -> Tensor:
@@ -60,7 +61,8 @@ class ColourMixture:
         for c in range(self.shape[0]):
             spread = log_s[..., c, 0].exp() * torch.logit(u[..., 1 + c], eps=torch.finfo(u.dtype).eps)
             value = (self._mean(mu, slope, x, c)[..., 0] + spread).clamp(-1, 1)
-            x[..., c] = ((value + 1) * 127.5).round() / 127.5 - 1
+            half = (self.levels - 1) / 2
+            x[..., c] = ((value + 1) * half).round() / half - 1
         return x
 
     def _parts(self, y: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -14,7 +14,7 @@ from adversaria.game import Game
 from adversaria.metrics.annealing import Annealing, bdmc_gap
 from adversaria.metrics.decoders import Decoder, annealed_likelihood, tune_sigma
 from adversaria.metrics.estimate import Estimate
-from adversaria.metrics.kinds import OF_SPEC
+from adversaria.metrics.kinds import of_spec
 from adversaria.metrics.likelihood import measured, resting
 
 NAME = "negative log-likelihood by annealing"
@@ -41,7 +41,7 @@ def annealed(sets: Sets, n: int, sigma: float | None, temperatures: int) -> Mapp
     x = sets.real_x[:n].to(game.device)
     facts = {key: value for key, value in sets.facts.items() if "features" not in key}
     if sigma is None and game.can("likelihood") and game.can("prior"):
-        found = annealed_likelihood(game, x, data=OF_SPEC[sets.data.spec.kind], how=how, protocol=facts)
+        found = annealed_likelihood(game, x, data=of_spec(sets.data.spec), how=how, protocol=facts)
         return {"annealed": replace(found, name=NAME)}
     if sets.data.spec.kind not in ("image", "points"):
         raise UserError(f"a normal observation is for images and points; these are {sets.data.spec.kind} data")

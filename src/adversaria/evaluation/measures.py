@@ -32,7 +32,7 @@ from adversaria.metrics.copying import (
 from adversaria.metrics.estimate import Estimate, Null, difference
 from adversaria.metrics.frechet import frechet_distance
 from adversaria.metrics.kernel import kernel_distance
-from adversaria.metrics.kinds import OF_SPEC
+from adversaria.metrics.kinds import of_spec
 from adversaria.metrics.likelihood import negative_log_likelihood
 from adversaria.metrics.modes import class_coverage, mode_coverage
 from adversaria.metrics.nearest_test import nearest_neighbour_test
@@ -252,7 +252,7 @@ def likelihood(sets: Sets) -> Found:
     if not any(map(game.can, ("log_prob", "bound", "infer"))):
         raise UserError("the model has no likelihood; a decoder's can be annealed: adversaria evaluate RUN --anneal 50")
     facts = {k: v for k, v in sets.facts.items() if "features" not in k}
-    found = negative_log_likelihood(game, x, data=OF_SPEC[sets.data.spec.kind], samples=None, protocol=facts)
+    found = negative_log_likelihood(game, x, data=of_spec(sets.data.spec), samples=None, protocol=facts)
     return {"likelihood": found}
 
 

@@ -10,14 +10,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from adversaria.data.spec import DataSpec
 from adversaria.errors import UserError, unknown
 from adversaria.metrics.estimate import Z95, Estimate, comparable, difference
 
 NAME = "negative log-likelihood"
 UNITS = {"8-bit pixels": "bits/dim", "continuous": "nats", "binary": "nats", "tokens": "nats/token"}
 """Kinds of data, and the unit in which their likelihood is told."""
-OF_SPEC = {"image": "8-bit pixels", "points": "continuous", "binary": "binary", "sequence": "tokens"}
-"""`DataSpec.kind` to the kind of data here."""
 ABOVE, BELOW, BOTH = "from above", "from below", "from both sides"
 SIDES = {
     "exact": BOTH,
@@ -46,6 +45,13 @@ def kind(name: str, **parameters: Any) -> str:
     said = ", ".join(f"{key}={value:g}" if isinstance(value, float) else f"{key}={value}"
                      for key, value in parameters.items() if value is not None)  # fmt: skip
     return f"{name} ({said})" if said else name
+
+
+def of_spec(spec: DataSpec) -> str:
+    """The kind of data here that data of this spec are."""
+    if spec.kind == "image" and spec.levels == 2:
+        return "binary"
+    return {"image": "8-bit pixels", "points": "continuous", "binary": "binary", "sequence": "tokens"}[spec.kind]
 
 
 def in_unit(nats: Tensor | float, data: str, dims: int) -> Any:

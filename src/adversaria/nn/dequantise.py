@@ -1,8 +1,8 @@
-"""8-bit pixels as continuous numbers, for densities: noise fills the step from one level to the next.
+"""Pixels as continuous numbers, for densities: noise fills the step from one level to the next.
 
-For levels y of D numbers, u in [0, 1)^D and v = (y + u) / 256,
+For levels y of D numbers, L of each, u in [0, 1)^D and v = (y + u) / L,
 
-    log P(y) >= E_q(u | y) [log p_v(v) - log q(u | y)] - D log 256
+    log P(y) >= E_q(u | y) [log p_v(v) - log q(u | y)] - D log L
 
 with equality where q is the model's own posterior of u. Ho et al. (2019), arXiv:1902.00275, Eq. 12; uniform noise is
 q = 1, Theis et al. (2016), arXiv:1511.01844, Section 3.1.
@@ -26,11 +26,12 @@ class Dequantised(nn.Module):
         noise: a network from images (n, c, h, w) to (n, 2 c, h, w), the mean and log standard deviation of a normal
             whose sigmoid is u; None for uniform noise.
         a: what is left free at either end of the unit interval.
+        levels: L.
     """
 
-    def __init__(self, noise: nn.Module | None = None, a: float = 0.05) -> None:
+    def __init__(self, noise: nn.Module | None = None, a: float = 0.05, levels: int = 256) -> None:
         super().__init__()
-        self.noise, self.a = noise, a
+        self.noise, self.a, self.levels = noise, a, levels
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """h (n, c, h, w), and what its log density is to be given to bound log P of the pixels: (n,)."""
@@ -50,8 +51,8 @@ class Dequantised(nn.Module):
 
     def spread(self, x: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
         """h for the noise u, and log |dh / dy|, (n,)."""
-        w = self.a + (1 - 2 * self.a) * ((x + 1) * 127.5 + u) / 256
-        log_slope = math.log((1 - 2 * self.a) / 256) - torch.log(w) - torch.log1p(-w)
+        w = self.a + (1 - 2 * self.a) * ((x + 1) * ((self.levels - 1) / 2) + u) / self.levels
+        log_slope = math.log((1 - 2 * self.a) / self.levels) - torch.log(w) - torch.log1p(-w)
         return torch.logit(w), log_slope.flatten(1).sum(1)
 
     def middle(self, x: Tensor) -> Tensor:
@@ -59,6 +60,7 @@ class Dequantised(nn.Module):
         return self.spread(x, torch.full_like(x, 0.5))[0]
 
     def pixels(self, h: Tensor) -> Tensor:
-        """Images in [-1, 1] on the 256 levels."""
+        """Images in [-1, 1] on the levels."""
         v = (torch.sigmoid(h) - self.a) / (1 - 2 * self.a)
-        return (256 * v).floor().clamp(0, 255) / 127.5 - 1
+        top = self.levels - 1
+        return (self.levels * v).floor().clamp(0, top) / (top / 2) - 1

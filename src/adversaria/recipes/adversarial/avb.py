@@ -101,7 +101,7 @@ class AVB(Recipe):
         G = parts.decoder(self.latent, spec.shape, norm="layer", bounded=False, **size)
         T = parts.equip(JointDiscriminator(parts.critic(spec.shape, self.hidden, norm="none", **size), self.hidden,
                                            self.latent, self.hidden))  # fmt: skip
-        p = Observation(spec.kind, spec.shape)
+        p = Observation(spec.kind, spec.shape, spec.levels)
 
         def infer(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
             """z, T's coordinates of it, and what of log q - log p(z) the contrast knows."""

@@ -7,14 +7,13 @@ an ensemble   p(x) = 1/K sum_k p(x | o_k)                                       
 """
 
 import math
-from typing import cast
 
 import torch
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
 from adversaria.data import Batch, DataSpec
-from adversaria.distributions.alphabet import Alphabet, Discrete
+from adversaria.density import alphabet
 from adversaria.game import CHECKED, AdamW, Count, Game, Player, Recipe, Reference, Terms
 
 REFERENCE = Reference(
@@ -92,7 +91,7 @@ class DeepNADE(Recipe):
     """Rounds of play."""
 
     def game(self, spec: DataSpec) -> Game:
-        A = Alphabet(cast(Discrete, spec.kind), spec.shape, spec.categories, self.mixture)
+        A = alphabet(spec, self.mixture)
         d = A.size
         P = AnyOrder(d, A.inputs, self.hidden, self.depth, A.outputs)
 

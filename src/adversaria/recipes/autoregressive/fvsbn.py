@@ -7,15 +7,12 @@
 With more than two levels the same linear function gives logits, or a mixture of discretised logistics.
 """
 
-from typing import cast
-
 import torch
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
 from adversaria.data import DataSpec
-from adversaria.density import ordered_game
-from adversaria.distributions.alphabet import Alphabet, Discrete
+from adversaria.density import alphabet, ordered_game
 from adversaria.game import CHECKED, AdamW, Count, Game, Recipe, Reference
 from adversaria.nn.made import MaskedLinear
 
@@ -52,7 +49,7 @@ class FVSBN(Recipe):
     """Rounds of play."""
 
     def game(self, spec: DataSpec) -> Game:
-        A = Alphabet(cast(Discrete, spec.kind), spec.shape, spec.categories, self.mixture)
+        A = alphabet(spec, self.mixture)
         before = torch.ones(A.size, A.size).tril(-1)
         W = MaskedLinear(before.repeat_interleave(A.outputs, 0).repeat_interleave(A.inputs, 1))
         nn.init.zeros_(W.weight)

@@ -5,13 +5,11 @@ p(x | c) = prod_i p(x_i | x_<i, c),   of a pixel first red, then green, then blu
 one player    min  -E log p(x | c),   a softmax over 256 levels
 """
 
-from typing import cast
-
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from adversaria.data import Batch, DataSpec
-from adversaria.distributions.alphabet import Alphabet, Discrete
+from adversaria.density import alphabet
 from adversaria.game import CHECKED, Adam, Count, Game, Player, Recipe, Reference, Terms
 from adversaria.nn.pixelcnn import GatedStacks
 
@@ -58,7 +56,7 @@ class GatedPixelCNN(Recipe):
     """Rounds of play."""
 
     def game(self, spec: DataSpec) -> Game:
-        A = Alphabet(cast(Discrete, spec.kind), spec.shape)
+        A = alphabet(spec)
         C, height, width = spec.shape
         classes = self.labels_of(spec) if self.conditional else 0
         P = GatedStacks(C, -(-self.width // C) * C, self.layers, C * A.outputs, C, classes)

@@ -11,7 +11,6 @@ and an ensemble of them    p(x) = 1/K sum_k p_k(x)
 import math
 from functools import partial
 from itertools import pairwise
-from typing import cast
 
 import torch
 from pydantic.dataclasses import dataclass
@@ -19,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from adversaria.data import Batch, DataSpec
-from adversaria.distributions.alphabet import Alphabet, Discrete
+from adversaria.density import alphabet
 from adversaria.game import CHECKED, AdamW, Count, Game, Player, Recipe, Reference, Terms
 from adversaria.nn.sampling import fixed_point
 
@@ -103,7 +102,7 @@ class MADE(Recipe):
     """Rounds of play."""
 
     def game(self, spec: DataSpec) -> Game:
-        A = Alphabet(cast(Discrete, spec.kind), spec.shape, spec.categories, self.mixture)
+        A = alphabet(spec, self.mixture)
         P = Masked(A.size, A.inputs, self.hidden, self.depth, A.outputs, self.masks)
 
         def outputs(line: Tensor, masked: list[Tensor]) -> Tensor:

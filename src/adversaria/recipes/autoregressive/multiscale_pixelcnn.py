@@ -121,7 +121,7 @@ class MultiscalePixelCNN(Recipe):
         sizes = [(height, width)]
         while max(sizes[0]) > self.base:
             sizes.insert(0, (-(-sizes[0][0] // 2), -(-sizes[0][1] // 2)))
-        A = ColourMixture((C, *sizes[0]), self.mixture)
+        A = ColourMixture((C, *sizes[0]), self.mixture, spec.levels)
         P = GatedStacks(C, self.width, self.layers, A.outputs)
         scales = [Between(size, self.width, self.layers, A) for size in sizes[1:]]
 

@@ -6,14 +6,13 @@ p(x_i | x_<i) from  b_i + V_i h_i                                               
 one player    min_{W, V, b, c}  -E log p(x)
 """
 
-from typing import cast
-
 import torch
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
 from adversaria.data import Batch, DataSpec
-from adversaria.distributions.alphabet import Alphabet, Discrete
+from adversaria.density import alphabet
+from adversaria.distributions.alphabet import Alphabet
 from adversaria.game import CHECKED, AdamW, Count, Game, Player, Recipe, Reference, Terms
 from adversaria.nn.sweep import Sweep
 
@@ -75,7 +74,7 @@ class NADE(Recipe):
     """Rounds of play."""
 
     def game(self, spec: DataSpec) -> Game:
-        A = Alphabet(cast(Discrete, spec.kind), spec.shape, spec.categories, self.mixture)
+        A = alphabet(spec, self.mixture)
         P = Conditionals(A.size, A.inputs, self.hidden, A.outputs)
 
         def log_prob(x: Tensor) -> Tensor:

@@ -7,15 +7,12 @@
 No weight is shared between numbers: d^2 H of them.
 """
 
-from typing import cast
-
 import torch
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
 from adversaria.data import DataSpec
-from adversaria.density import ordered_game
-from adversaria.distributions.alphabet import Alphabet, Discrete
+from adversaria.density import alphabet, ordered_game
 from adversaria.game import CHECKED, AdamW, Count, Game, Recipe, Reference
 from adversaria.nn.made import MaskedLinear
 
@@ -71,7 +68,7 @@ class NeuralAR(Recipe):
     """Rounds of play."""
 
     def game(self, spec: DataSpec) -> Game:
-        A = Alphabet(cast(Discrete, spec.kind), spec.shape, spec.categories, self.mixture)
+        A = alphabet(spec, self.mixture)
         P = Conditionals(A.size, A.inputs, self.hidden, A.outputs)
 
         def outputs(line: Tensor) -> Tensor:

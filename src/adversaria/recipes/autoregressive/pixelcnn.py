@@ -8,14 +8,11 @@ Pixels to the upper right beyond a diagonal are in a blind spot: no layer looks 
 `gated-pixelcnn` has none.
 """
 
-from typing import cast
-
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
 from adversaria.data import DataSpec
-from adversaria.density import ordered_game
-from adversaria.distributions.alphabet import Alphabet, Discrete
+from adversaria.density import alphabet, ordered_game
 from adversaria.game import CHECKED, Adam, Count, Game, Recipe, Reference
 from adversaria.nn.pixelcnn import MaskedConv2d
 
@@ -75,7 +72,7 @@ class PixelCNN(Recipe):
     """Rounds of play."""
 
     def game(self, spec: DataSpec) -> Game:
-        A = Alphabet(cast(Discrete, spec.kind), spec.shape)
+        A = alphabet(spec)
         C = spec.shape[0]
         w = -(-self.width // C) * C
         P = nn.Sequential(

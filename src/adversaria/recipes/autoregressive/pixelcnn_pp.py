@@ -64,7 +64,7 @@ class PixelCNNPP(Recipe):
     """Rounds of play."""
 
     def game(self, spec: DataSpec) -> Game:
-        A = ColourMixture(cast(tuple[int, int, int], spec.shape), self.mixture)
+        A = ColourMixture(cast(tuple[int, int, int], spec.shape), self.mixture, spec.levels)
         levels = 1 if min(spec.shape[1:]) < 16 else 2
         P = PixelCNNpp(spec.shape[0], self.width, self.layers, levels, A.outputs, self.dropout)
 

@@ -7,14 +7,13 @@
 Row LSTMs see a triangle above each pixel, a diagonal BiLSTM all earlier ones but the last of the row above.
 """
 
-from typing import Literal, cast
+from typing import Literal
 
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
 from adversaria.data import DataSpec
-from adversaria.density import ordered_game
-from adversaria.distributions.alphabet import Alphabet, Discrete
+from adversaria.density import alphabet, ordered_game
 from adversaria.game import CHECKED, Adam, Count, Game, Recipe, Reference
 from adversaria.nn.pixelcnn import Leftward, MaskedConv2d
 from adversaria.nn.pixelrnn import DiagonalBiLSTM, Residual, RowLSTM
@@ -60,7 +59,7 @@ class PixelRNN(Recipe):
     """Rounds of play."""
 
     def game(self, spec: DataSpec) -> Game:
-        A = Alphabet(cast(Discrete, spec.kind), spec.shape)
+        A = alphabet(spec)
         C = spec.shape[0]
         h = -(-self.units // C) * C
         LSTM = RowLSTM if self.variant == "row" else DiagonalBiLSTM

@@ -64,7 +64,7 @@ class VAE(Recipe):
         size: Any = {"width": self.width, "hidden": self.hidden, "depth": self.depth}
         E = encoder(spec.shape, 2 * self.latent, norm="layer", **size)
         G = decoder(self.latent, spec.shape, norm="layer", bounded=False, **size)
-        p = Observation(spec.kind, spec.shape)
+        p = Observation(spec.kind, spec.shape, spec.levels)
 
         def posterior(x: Tensor) -> tuple[Tensor, Tensor]:
             mu, log_sigma = E(x).chunk(2, 1)

@@ -70,7 +70,8 @@ class VAEIAF(Recipe):
         size: Any = {"width": self.width, "hidden": self.hidden, "depth": self.depth}
         E = encoder(spec.shape, 2 * self.latent + self.context, norm="layer", **size)
         G = decoder(self.latent, spec.shape, norm="layer", bounded=False, **size)
-        flow, p = IAF(self.latent, self.flow_hidden, self.context, self.steps), Observation(spec.kind, spec.shape)
+        flow = IAF(self.latent, self.flow_hidden, self.context, self.steps)
+        p = Observation(spec.kind, spec.shape, spec.levels)
 
         def infer(x: Tensor) -> tuple[Tensor, Tensor]:
             mu, log_sigma, h = E(x).split([self.latent, self.latent, self.context], 1)
