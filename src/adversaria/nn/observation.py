@@ -1,36 +1,54 @@
 """p(x | decoder output), by the kind of data."""
 
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 
 from adversaria.distributions import log_bernoulli, log_discretised_logistic, log_normal
+from adversaria.distributions.normal import log_discretised_normal
+from adversaria.errors import UserError
+
+Law = Literal["auto", "bernoulli", "normal", "logistic"]
 
 
 class Observation(nn.Module):
     """The likelihood of an example given a decoder's output of the same shape.
 
-    | data   | likelihood                                                     | learned here              |
-    |--------|----------------------------------------------------------------|---------------------------|
-    | image  | discretised logistic on the 256 levels, the output is its mean | a scale for each channel  |
-    | image of 2 levels | Bernoulli, the output is the logit of the upper one |                           |
-    | points | normal, the output is its mean                                 | a width for each column   |
-    | binary | Bernoulli, the output is its logit                             |                           |
+    | data              | law       | likelihood                                                      | learned |
+    |-------------------|-----------|-----------------------------------------------------------------|---------|
+    | image             | logistic  | discretised logistic on the 256 levels, the output is its mean  | scale   |
+    |                   | normal    | discretised normal on the 256 levels, the output is its mean    | width   |
+    | image of 2 levels | bernoulli | Bernoulli, the output is the logit of the upper level           |         |
+    | binary            | bernoulli | Bernoulli, the output is the logit of a one                     |         |
+    | points            | normal    | normal, the output is its mean                                  | width   |
+
+    Scales are one a channel, or one a column. "auto" is the first law of the kind of data. Grey pixels as the
+    probabilities of a Bernoulli have no likelihood, and a normal density of pixels none in bits: there is no such law.
+
+    Raises:
+        UserError: for a law that such data don't have.
     """
 
-    def __init__(self, kind: str, shape: tuple[int, ...], levels: int = 256) -> None:
+    def __init__(self, kind: str, shape: tuple[int, ...], levels: int = 256, law: Law = "auto") -> None:
         super().__init__()
-        self.kind = kind
-        self.low = -1.0 if kind == "image" else 0.0
         bits = kind == "binary" or (kind == "image" and levels == 2)
+        laws: tuple[Law, ...] = ("bernoulli",) if bits else ("logistic", "normal") if kind == "image" else ("normal",)
+        self.kind, self.law = kind, laws[0] if law == "auto" else law
+        if self.law not in laws:
+            remedy = "; for bernoulli make them black and white: --binarise static" if law == "bernoulli" else ""
+            raise UserError(f"likelihood {law} of {kind} data; take {' or '.join(laws)}{remedy}")
+        self.low = -1.0 if kind == "image" else 0.0
         shape = (shape[0], 1, 1) if kind == "image" else shape
         self.log_scale = None if bits else nn.Parameter(torch.full(shape, -1.0))
 
     def log_prob(self, x: Tensor, output: Tensor) -> Tensor:
-        """log p(x | output), (n,) in nats: of 8-bit pixels, of points, or of bits."""
+        """log p(x | output), (n,) in nats: of pixels, of points, or of bits."""
         if self.log_scale is None:
             return log_bernoulli((x - self.low) / (1 - self.low), output)
         if self.kind == "image":
-            return log_discretised_logistic(x, output, self.log_scale)
+            law = log_discretised_logistic if self.law == "logistic" else log_discretised_normal
+            return law(x, output, self.log_scale)
         return log_normal(x, output, self.log_scale)
 
     def mean(self, output: Tensor) -> Tensor:
@@ -40,7 +58,7 @@ class Observation(nn.Module):
         return output.clamp(-1, 1) if self.kind == "image" else output
 
     def show(self, output: Tensor) -> Tensor:
-        """What is shown as a sample: the mean of an image, a draw of points or bits."""
+        """What is shown as a sample: the mean of a grey or coloured image, a draw of points or bits."""
         if self.log_scale is None:
             return self.low + (1 - self.low) * torch.bernoulli(torch.sigmoid(output))
         if self.kind == "image":

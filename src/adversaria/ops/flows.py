@@ -8,22 +8,24 @@ from torch import Tensor
 Batch = Float[Tensor, "n d"]
 
 
-def planar(z: Batch, w: Float[Tensor, "d"], u: Float[Tensor, "d"], b: Tensor) -> tuple[Batch, Float[Tensor, " n"]]:
+def planar(z: Batch, w: Tensor, u: Tensor, b: Tensor) -> tuple[Batch, Float[Tensor, " n"]]:
     """f(z) = z + u' tanh(w^T z + b) and log |det df/dz| = log |1 + u'^T w tanh'(w^T z + b)|.
 
         u' = u + (m(w^T u) - w^T u) w / ||w||^2,   m(x) = -1 + log(1 + e^x),   so that w^T u' > -1 and f is invertible
 
-    Rezende and Mohamed (2015), arXiv:1505.05770, Eq. 10 to 12, 23, 24.
+    w and u are (d,) with a number b, or (n, d) with b (n,). Rezende and Mohamed (2015), arXiv:1505.05770, Eq. 10 to 12,
+    23, 24.
     """
     u = invertible_direction(w, u)
-    a = torch.tanh(z @ w + b)
-    return z + u * a[:, None], torch.log1p((u @ w) * (1 - a.square()))
+    a = torch.tanh((z * w).sum(-1) + b)
+    return z + u * a[:, None], torch.log1p((u * w).sum(-1) * (1 - a.square()))
 
 
 def invertible_direction(w: Tensor, u: Tensor) -> Tensor:
     """u' of `planar`."""
-    along = w @ u
-    return u + (F.softplus(along) - 1 - along) * w / (w @ w).clamp_min(torch.finfo(w.dtype).tiny)
+    along = (w * u).sum(-1, keepdim=True)
+    length = w.square().sum(-1, keepdim=True).clamp_min(torch.finfo(w.dtype).tiny)
+    return u + (F.softplus(along) - 1 - along) * w / length
 
 
 def planar_inverse(y: Batch, w: Tensor, u: Tensor, b: Tensor) -> Batch:
@@ -32,7 +34,7 @@ def planar_inverse(y: Batch, w: Tensor, u: Tensor, b: Tensor) -> Batch:
     The root lies within |w^T u'| of w^T y, and the left side rises, so that bisection can't miss it.
     """
     u = invertible_direction(w, u)
-    slope, target = u @ w, y @ w
+    slope, target = (u * w).sum(-1), (y * w).sum(-1)
     low, high = target - slope.abs(), target + slope.abs()
     for _ in range(80 if y.dtype == torch.float64 else 50):
         middle = (low + high) / 2
@@ -46,7 +48,8 @@ def radial(z: Batch, centre: Tensor, alpha: Tensor, beta: Tensor) -> tuple[Batch
 
         log det = (d - 1) log(1 + beta h) + log(1 + beta h - beta r h^2),   invertible for alpha > 0, beta > -alpha
 
-    Rezende and Mohamed (2015), arXiv:1505.05770, Eq. 14, 26.
+    The centre is (d,) with numbers alpha and beta, or (n, d) with (n,). Rezende and Mohamed (2015), arXiv:1505.05770,
+    Eq. 14, 26.
     """
     away = z - centre
     r = away.norm(dim=1)
