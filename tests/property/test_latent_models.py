@@ -1,4 +1,4 @@
-"""Models with codes: the likelihood by quadrature over the codes, which bounds and importance weights must agree with."""
+"""Models with codes: bounds and importance weights must agree with the likelihood by quadrature over the codes."""
 
 import math
 
