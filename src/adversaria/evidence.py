@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from adversaria.distributions import log_normal
 from adversaria.game import Game, Player
 from adversaria.nn.noise import normal
-from adversaria.nn.observation import Observation
+from adversaria.nn.observation import Observation, PixelwiseObservation
 
 Drawn = tuple[Tensor, Tensor]
 """Codes (n, k) and the log density (n,) of the law that they were drawn from."""
@@ -36,8 +36,9 @@ def gaussian(mu: Tensor, log_sigma: Tensor) -> Drawn:
 
 
 def latent_game(
-    player: Player, networks: Mapping[str, nn.Module], *, decoder: Callable[[Tensor], Tensor], observation: Observation,
-    prior: Prior, infer: Callable[[Tensor], Drawn], encode: Callable[[Tensor], Tensor],
+    player: Player, networks: Mapping[str, nn.Module], *, decoder: Callable[[Tensor], Tensor],
+    observation: Observation | PixelwiseObservation, prior: Prior, infer: Callable[[Tensor], Drawn],
+    encode: Callable[[Tensor], Tensor],
     posterior: Callable[[Tensor], tuple[Tensor, Tensor]] | None = None, bound: Callable[[Tensor], Tensor] | None = None,
 ) -> Game:  # fmt: skip
     """What every model of a decoder, an observation, a prior and a posterior can do.

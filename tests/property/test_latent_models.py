@@ -16,6 +16,7 @@ from adversaria.game.game import seeded
 from adversaria.nn.chain import BottomUp, Generated, joined
 from adversaria.nn.mlp import MLP
 from adversaria.nn.observation import Observation
+from adversaria.nn.resnet_vae import MapStep
 from adversaria.nn.warm import Warm
 
 pytestmark = pytest.mark.usefixtures("float64")
@@ -26,6 +27,9 @@ GAMES = {
     "radial": ("vae-nf", {"latent": 2, "steps": 3, "flow": "radial"}),
     "no step": ("vae-nf", {"latent": 2, "steps": 0}),
     "iaf": ("vae-iaf", {"latent": 2}),
+    "layers of maps, up": ("vae-iaf", {"latent": 1, "layers": 2, "steps": 2, "inference": "bottom-up"}),
+    "layers of maps, down": ("vae-iaf", {"latent": 1, "layers": 2, "steps": 2}),
+    "maps without steps": ("vae-iaf", {"latent": 1, "layers": 2, "steps": 0}),
     "iwae": ("iwae", {"latents": (2,), "k": 3}),
     "iwae of two layers": ("iwae", {"latents": (1, 1), "k": 3}),
     "ladder": ("lvae", {"latents": (1, 1)}),
@@ -35,8 +39,20 @@ GAMES = {
 }
 
 
-def game_of(name, spec=SPEC, **more):
+def spec_of(name):
+    """2x2 pixels have one place for codes in each layer."""
+    return DataSpec("image", (1, 2, 2)) if "maps" in name else SPEC
+
+
+def data(name, n):
+    if "maps" in name:
+        return torch.randint(0, 256, (n, 1, 2, 2)) / 127.5 - 1
+    return torch.randn(n, 2)
+
+
+def game_of(name, **more):
     recipe, fields = GAMES[name]
+    spec = spec_of(name)
     torch.manual_seed(1)
     game = adv.recipe(recipe, "smoke", **{**fields, **more}).build(spec).double()
     for p in game.parameters():
@@ -59,9 +75,9 @@ def quadrature(game, x):
 
 @pytest.mark.parametrize("name", GAMES)
 def test_importance_weights_average_to_the_likelihood_that_quadrature_finds(name):
-    game, x = game_of(name), torch.randn(4, 2)
+    game, x = game_of(name), data(name, 4)
     exact, k = quadrature(game, x), 20_000
-    many = x.repeat(k, 1)
+    many = x.repeat(k, *(1 for _ in x.shape[1:]))
     with seeded(0):
         z, log_q = game.abilities["infer"](many)
         log_w = (game.abilities["likelihood"](many, z) + game.abilities["prior"](z) - log_q).detach().view(k, 4)
@@ -89,7 +105,7 @@ def test_the_prior_has_mass_one_and_is_what_codes_are_drawn_from(name):
 
 @pytest.mark.parametrize("name", GAMES)
 def test_the_player_minimises_what_the_bound_says(name):
-    game, x = game_of(name), torch.randn(400, 2)
+    game, x = game_of(name), data(name, 400)
     (player,) = game.stage().players
     losses = []
     for seed in range(8):
@@ -124,6 +140,25 @@ def test_a_flow_posterior_tells_the_density_that_its_jacobian_gives(flow):
         torch.testing.assert_close(z[0], through(eps))
         J = torch.autograd.functional.jacobian(through, eps)
         torch.testing.assert_close(log_q[0], log_normal(eps[None])[0] - torch.linalg.slogdet(J).logabsdet)
+
+
+@pytest.mark.parametrize("back", [False, True])
+def test_a_step_on_maps_is_autoregressive_and_tells_its_jacobian(back):
+    torch.manual_seed(0)
+    step, h = MapStep(3, 9, 4, back), torch.randn(1, 4, 2, 3)
+    for p in step.parameters():
+        p.data = p.data + 0.3 * torch.randn_like(p)
+    z = torch.randn(1, 3, 2, 3)
+
+    def line(v):  # pixel by pixel, the channels of a pixel beside each other
+        return v.permute(0, 2, 3, 1).flatten()
+
+    J = torch.autograd.functional.jacobian(lambda v: line(step(v.view(1, 2, 3, 3).permute(0, 3, 1, 2), h)[0]), line(z))
+    torch.testing.assert_close(step(z, h)[1][0], torch.linalg.slogdet(J).logabsdet)
+    lower = torch.ones(18, 18).tril().bool()
+    assert (J[~lower if not back else ~lower.mT] == 0).all()
+    assert (J[lower.tril(-1) if not back else lower.mT.triu(1)] != 0).float().mean() > 0.5
+    assert step(z, h + 1)[0].sub(step(z, h)[0]).abs().min() > 0, "every place sees the context"
 
 
 def weights(k, n=6, seed=0):

@@ -133,15 +133,16 @@ def test_sampling_takes_no_gradient_and_gives_categories():
 
 
 @pytest.mark.parametrize("layers", [1, 2, 5])
-@pytest.mark.parametrize(("groups", "classes"), [(1, 0), (1, 3), (3, 2)])
+@pytest.mark.parametrize(("groups", "classes", "maps"), [(1, 0, 0), (1, 3, 0), (3, 2, 0), (1, 0, 2), (3, 0, 1)])
 @pytest.mark.parametrize("shape", [(4, 5), (1, 6), (7, 1), (8, 8)])
-def test_the_cached_sampler_draws_what_the_naive_one_draws_from_the_same_noise(shape, groups, classes, layers):
+def test_the_cached_sampler_draws_what_the_naive_one_draws_from_the_same_noise(shape, groups, classes, maps, layers):
     torch.manual_seed(0)
-    net = GatedStacks(groups, 12, layers, 3 * groups, groups, classes)
+    net = GatedStacks(groups, 12, layers, 3 * groups, groups, classes, maps)
     for p in net.parameters():
         p.data = p.data + 0.3 * torch.randn_like(p)
     (h, w), n = shape, 4
     u, labels = torch.rand(n, h * w * groups, 1), torch.arange(n) % classes if classes else None
+    labels = torch.randn(n, maps, h, w) if maps else labels
     cached = []
 
     def pick(y, noise):
@@ -167,6 +168,19 @@ def test_a_colour_depends_on_all_earlier_pixels_and_colours_and_on_no_other(chan
     seen = sight(lambda x: net(x).unflatten(1, (channels, 2)).sum(2), torch.zeros(1, channels, *shape))
     d = channels * shape[0] * shape[1]
     assert torch.equal(seen, torch.ones(d, d).tril(-1).bool())
+
+
+def test_every_pixel_sees_the_maps_at_its_own_place():
+    torch.manual_seed(0)
+    net, x = GatedStacks(1, 8, 2, 2, maps=3), torch.randn(1, 1, 4, 5)
+    for p in net.parameters():
+        p.data = p.data + 0.3 * torch.randn_like(p)
+    maps = torch.randn(1, 3, 4, 5)
+    for i, j in [(0, 0), (0, 4), (2, 2), (3, 4)]:
+        moved = maps.clone()
+        moved[:, :, i, j] += 1
+        change = (net(x, moved) - net(x, maps)).abs().sum(1)[0]
+        assert change[i, j] > 0 and (change.flatten()[: i * 5 + j] == 0).all(), "it, and none before it"
 
 
 def sight(outputs, x):

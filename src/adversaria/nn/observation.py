@@ -6,10 +6,52 @@ import torch
 from torch import Tensor, nn
 
 from adversaria.distributions import log_bernoulli, log_discretised_logistic, log_normal
+from adversaria.distributions.alphabet import Alphabet
 from adversaria.distributions.normal import log_discretised_normal
 from adversaria.errors import UserError
+from adversaria.nn.pixelcnn import GatedStacks
 
 Law = Literal["auto", "bernoulli", "normal", "logistic"]
+
+
+class PixelwiseObservation(nn.Module):
+    """p(x | maps) of images by a gated PixelCNN that is given maps (n, c, H, W): pixels follow one another.
+
+    Args:
+        numbers: of an image, and their law.
+        shape: of it.
+        maps: channels of the maps.
+        width: channels of the PixelCNN's stacks.
+        layers: gated layers; few leave what is global to the maps.
+    """
+
+    def __init__(self, numbers: Alphabet, shape: tuple[int, ...], maps: int, width: int, layers: int) -> None:
+        super().__init__()
+        colours = shape[0]
+        self.numbers, self.size = numbers, (shape[1], shape[2])
+        self.stacks = GatedStacks(colours, -(-width // colours) * colours, layers, colours * numbers.outputs, colours,
+                                  maps=maps)  # fmt: skip
+
+    def log_prob(self, x: Tensor, maps: Tensor) -> Tensor:
+        """log p(x | maps), (n,) in nats."""
+        y = self.stacks(x, maps).permute(0, 2, 3, 1).reshape(len(x), self.numbers.size, -1)
+        return self.numbers.log_prob(self.numbers.line(x), y).sum(1)
+
+    def show(self, maps: Tensor) -> Tensor:
+        """A draw."""
+        return self.drawn(maps, self.numbers.noise(len(maps), maps))
+
+    def mean(self, maps: Tensor) -> Tensor:
+        """The draw by a noise that is the same for all maps, so that what differs between images is the maps'."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            noise = self.numbers.noise(1, maps.cpu()).to(maps.device)
+        return self.drawn(maps, noise.expand(len(maps), -1, -1))
+
+    def drawn(self, maps: Tensor, noise: Tensor) -> Tensor:
+        """The images that noise (n, d, grains) makes."""
+        line = self.stacks.draw(noise, self.size, self.numbers.draw, lambda x: x[:, None], maps)
+        return self.numbers.whole(line)
 
 
 class Observation(nn.Module):

@@ -70,7 +70,7 @@ class Leftward(nn.Conv2d):
 class GatedLayer(nn.Module):
     """One layer of both stacks, tanh(a) * sigmoid(b) (Eq. 2), with a residual in the horizontal one (Fig. 2)."""
 
-    def __init__(self, inputs: int, width: int, reach: int, groups: int, first: bool, classes: int) -> None:
+    def __init__(self, inputs: int, width: int, reach: int, groups: int, first: bool, classes: int, maps: int) -> None:
         super().__init__()
         self.reach, self.first = reach, first
         # The first layer ends above the current row; later ones may include it, their input has ended there.
@@ -79,23 +79,31 @@ class GatedLayer(nn.Module):
         self.across = nn.Conv2d(2 * width, 2 * width, 1)
         self.out = Leftward(width, width, 0, groups, True)
         self.label = nn.Embedding(classes, 4 * width) if classes else None
+        self.maps = nn.Conv2d(maps, 4 * width, 1) if maps else None
 
-    def above(self, v: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
-        """From rows (n, inputs, r + H, 2 r + W) padded above and at both sides: the vertical features (n, width, H, W)
-        and what the horizontal stack takes from them."""
+    def told(self, given: Tensor | None) -> Tensor | None:
+        """What is added before the gates for labels (n,), or for maps (n, c, H, W): (n, 4 width, 1 or H, 1 or W)."""
+        if given is None or (self.label is None and self.maps is None):
+            return None
+        told: Tensor = self.maps(given) if self.maps is not None else self.label(given)[:, :, None, None]  # type: ignore[misc]
+        return told
+
+    def above(self, v: Tensor, told: Tensor | None) -> tuple[Tensor, Tensor]:
+        """From rows (n, inputs, r + H, 2 r + W) padded above and at both sides, of the first layer without the last:
+        the vertical features (n, width, H, W) and what the horizontal stack takes from them."""
         v = self.vertical(v)
         side = self.across(v)
-        if self.label is not None:
-            for_v, for_side = self.label(labels)[:, :, None, None].chunk(2, 1)
+        if told is not None:
+            for_v, for_side = told.chunk(2, 1)
             v, side = v + for_v, side + for_side
         return gate(v), side
 
-    def forward(self, v: Tensor, h: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
+    def forward(self, v: Tensor, h: Tensor, given: Tensor | None) -> tuple[Tensor, Tensor]:
         """Vertical and horizontal features (n, width, H, W), twice."""
-        r, rows = self.reach, v.shape[2]
-        v, side = self.above(F.pad(v, (r, r, r, 0)), labels)
-        side = self.out(gate(self.horizontal(h) + side[:, :, :rows]))
-        return v[:, :, :rows], side if self.first else side + h
+        r = self.reach
+        v, side = self.above(F.pad(v, (r, r, r, -1 if self.first else 0)), self.told(given))
+        side = self.out(gate(self.horizontal(h) + side))
+        return v, side if self.first else side + h
 
 
 def gate(x: Tensor) -> Tensor:
@@ -119,28 +127,32 @@ class GatedStacks(nn.Module):
         outputs: channels of the output, as many for each colour.
         groups: colours of a pixel.
         classes: number of labels the model is conditional on; 0 for none (Eq. 4).
+        maps: channels of the maps (n, maps, H, W) that it is conditional on instead (Section 2.3); 0 for none.
     """
 
-    def __init__(self, inputs: int, width: int, layers: int, outputs: int, groups: int = 1, classes: int = 0) -> None:
+    def __init__(
+        self, inputs: int, width: int, layers: int, outputs: int, groups: int = 1, classes: int = 0, maps: int = 0
+    ) -> None:
         super().__init__()
         if width % groups:
             raise ValueError(f"{width} channels don't divide into {groups} groups")
         self.groups = groups
         self.layers = nn.ModuleList(
-            GatedLayer(width if i else inputs, width, 1 if i else 3, groups, i == 0, classes) for i in range(layers)
+            GatedLayer(width if i else inputs, width, 1 if i else 3, groups, i == 0, classes, maps)
+            for i in range(layers)
         )
         ends = [Leftward(width, k, 0, groups, True) for k in (width, outputs)]
         self.head = nn.Sequential(nn.ReLU(), ends[0], nn.ReLU(), ends[1])
 
-    def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, given: Tensor | None = None) -> Tensor:
         """Outputs (n, outputs, H, W)."""
         v = h = x
         for layer in self.layers:
-            v, h = layer(v, h, labels)
+            v, h = layer(v, h, given)
         return self.head(h)
 
     @torch.no_grad()
-    def draw(self, noise: Tensor, shape: tuple[int, int], pick: Pick, see: See, labels: Tensor | None = None) -> Tensor:
+    def draw(self, noise: Tensor, shape: tuple[int, int], pick: Pick, see: See, given: Tensor | None = None) -> Tensor:
         """Numbers (n, d) drawn in raster order, each feature computed once.
 
         The vertical stack goes row by row and the horizontal one pixel by pixel, colour by colour, over maps that are
@@ -151,17 +163,18 @@ class GatedStacks(nn.Module):
             shape: height and width; d is height * width * groups.
             pick: a number's outputs (n, k) and noise (n, grains) -> numbers (n,).
             see: numbers (n,) -> input channels (n, inputs / groups).
-            labels: long (n,), for a conditional model.
+            given: labels (n,) or maps (n, maps, H, W), for a conditional model.
         """
-        return Drawing(self, len(noise), shape, labels).draw(noise, pick, see)
+        return Drawing(self, len(noise), shape, given).draw(noise, pick, see)
 
 
 class Drawing:
     """The state of drawing n grids from `GatedStacks`: every layer's input so far, padded; its masked weights."""
 
-    def __init__(self, net: GatedStacks, n: int, shape: tuple[int, int], labels: Tensor | None) -> None:
-        self.net, self.n, self.shape, self.labels = net, n, shape, labels
+    def __init__(self, net: GatedStacks, n: int, shape: tuple[int, int], given: Tensor | None) -> None:
+        self.net, self.n, self.shape = net, n, shape
         self.layers = [layer for layer in net.layers if isinstance(layer, GatedLayer)]
+        self.told = [layer.told(given) for layer in self.layers]
         like, (height, width) = self.layers[0].vertical.weight, shape
         channels = [layer.vertical.in_channels for layer in self.layers]
         reach = [layer.reach for layer in self.layers]
@@ -199,8 +212,10 @@ class Drawing:
         """What each layer's horizontal stack takes from above, (n, 2 width, W), for row i."""
         sides = []
         for k, layer in enumerate(self.layers):
-            r = layer.reach
-            v, side = layer.above(self.maps[k][:, :, i : i + r + (not layer.first)], self.labels)
+            r, told = layer.reach, self.told[k]
+            if told is not None and layer.maps is not None:
+                told = told[:, :, i : i + 1]
+            v, side = layer.above(self.maps[k][:, :, i : i + r + (not layer.first)], told)
             if k + 1 < len(self.layers):
                 beyond = self.layers[k + 1].reach
                 self.maps[k + 1][:, :, beyond + i, beyond : beyond + self.shape[1]] = v[:, :, 0]
