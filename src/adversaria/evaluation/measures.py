@@ -30,6 +30,7 @@ from adversaria.metrics.copying import (
     neighbour_ratio,
 )
 from adversaria.metrics.estimate import Estimate, Null, difference
+from adversaria.metrics.floors import floors as closed_forms
 from adversaria.metrics.frechet import frechet_distance
 from adversaria.metrics.kernel import kernel_distance
 from adversaria.metrics.kinds import of_spec
@@ -55,6 +56,8 @@ _CLASSIFIERS: dict[str, StackClassifier] = {}
 
 HELD = 1000
 """Held-out examples that a likelihood is averaged over, at most."""
+FITTED = 20_000
+"""Training examples that a floor is fitted to, at most."""
 LOST = 0.2
 """A bin or class is lost where its share is below this part of the real one,"""
 ENOUGH = 10
@@ -254,6 +257,17 @@ def likelihood(sets: Sets) -> Found:
     facts = {k: v for k, v in sets.facts.items() if "features" not in k}
     found = negative_log_likelihood(game, x, data=of_spec(sets.data.spec), samples=None, protocol=facts)
     return {"likelihood": found}
+
+
+def floors(sets: Sets) -> Found:
+    """What the same held-out examples cost under models in closed form."""
+    game = _model(sets)
+    if not any(map(game.can, ("log_prob", "bound", "infer"))):
+        raise UserError("the model has no likelihood to set a floor beside")
+    places = sets.data.members("train")[-1][:FITTED]
+    facts = {k: v for k, v in sets.facts.items() if "features" not in k}
+    found = closed_forms(gather(sets.data, places), held_out(sets), sets.data.spec, protocol=facts)
+    return {f"floor-{name}": estimate for name, estimate in found.items()}
 
 
 def classification(sets: Sets) -> Found:

@@ -20,7 +20,7 @@ MOST = 2_000
 SEEN = 3.0
 """Excess, in standard deviations of the null, beyond which a metric is said to see a fault."""
 SEEN_P = 0.01
-SKIPPED = ("likelihood", "latents", "codes", "path-length", "modes", "stacks", "classification")
+SKIPPED = ("likelihood", "floors", "latents", "codes", "path-length", "modes", "stacks", "classification")
 """Metrics of a model rather than of samples, or of data with known modes."""
 
 

@@ -48,6 +48,8 @@ METRICS: dict[str, Metric] = {
     "copies": Metric(by.copies, ("copying", "near-copies", "authenticity", "train-against-test"), quick=True),
     "path-length": Metric(by.path, ("path-length",)),
     "likelihood": Metric(by.likelihood, ("likelihood",), in_features=False),
+    "floors": Metric(by.floors, tuple(f"floor-{name}" for name in ("uniform", "gaussian", "bernoulli", "chow-liu")),
+                     in_features=False),
     "classification": Metric(by.classification, ("classification",), quick=True, in_features=False),
     "latents": Metric(by.latents, ("active-units", "mutual-information", "marginal-kl", "rate", "distortion"),
                       quick=True, in_features=False),

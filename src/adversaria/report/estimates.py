@@ -17,7 +17,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "manifold": ("precision", "recall", "density", "coverage", "vendi"),
     "tests": ("classifier-test", "c2st", "mmd", "energy", "nearest-neighbour", "bins"),
     "samples": ("classifier-score", "detail", "path-length"),
-    "likelihoods": ("likelihood", "nll", "annealed", "annealing"),
+    "likelihoods": ("likelihood", "nll", "annealed", "annealing", "floor"),
     "copies & support": ("birthday", "copying", "near-copies", "authenticity", "train-against-test"),
     "modes": ("modes", "high-quality", "classes", "stack"),
     "latents & codes": ("active-units", "mutual-information", "marginal-kl", "rate", "distortion", "code-perplexity",
