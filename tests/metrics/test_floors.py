@@ -11,7 +11,7 @@ from scipy import stats
 
 from adversaria.data import DataSpec, load
 from adversaria.errors import UserError
-from adversaria.metrics.floors import CELL, bernoulli, chow_liu, dequantised_gaussian, floors, gaussian
+from adversaria.metrics.floors import CELL, bernoulli, chow_liu, closed_forms, dequantised_gaussian, gaussian
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "small-binary"
 
@@ -26,7 +26,7 @@ def test_the_small_binary_sets_have_the_floors_that_are_known_for_them(name, ind
         pytest.skip("the folder shared/data is not beside this checkout")
     data = load(path)
     train, test = (data.examples(data.size(split), split).x for split in ("train", "test"))
-    found = floors(train, test, data.spec)
+    found = closed_forms(train, test, data.spec)
     assert found["bernoulli"].value == pytest.approx(independent, abs=5e-5)
     assert found["chow-liu"].value == pytest.approx(tree, abs=5e-5)
     assert found["uniform"].value == pytest.approx(data.spec.size * math.log(2))
@@ -109,18 +109,18 @@ def test_a_gaussian_of_pixels_is_a_bound_on_a_probability():
 def test_units_and_kinds():
     pixels = load("digits")
     train, x = pixels.examples(pixels.size()).x, pixels.examples(100, "test").x
-    found = floors(train, x, pixels.spec)
+    found = closed_forms(train, x, pixels.spec)
     assert found["uniform"].value == pytest.approx(8, abs=1e-12) and found["uniform"].unit == "bits/dim"
     assert found["gaussian"].protocol["kind"] == "dequantised" and found["gaussian"].value < 8
     bits = load("digits-static")
-    found = floors(bits.examples(500).x, bits.examples(100, "test").x, bits.spec)
+    found = closed_forms(bits.examples(500).x, bits.examples(100, "test").x, bits.spec)
     assert sorted(found) == ["bernoulli", "chow-liu", "uniform"]
     assert found["chow-liu"].value < found["bernoulli"].value < found["uniform"].value
     points = load("ring8")
-    found = floors(points.examples(500).x, points.examples(100, "test").x, points.spec)
+    found = closed_forms(points.examples(500).x, points.examples(100, "test").x, points.spec)
     assert list(found) == ["gaussian"] and found["gaussian"].unit == "nats"
     tokens = DataSpec("sequence", (5,), categories=7)
-    found = floors(torch.zeros(3, 5, dtype=torch.long), torch.zeros(2, 5, dtype=torch.long), tokens)
+    found = closed_forms(torch.zeros(3, 5, dtype=torch.long), torch.zeros(2, 5, dtype=torch.long), tokens)
     assert found["uniform"].value == pytest.approx(math.log(7))
 
 
@@ -128,4 +128,4 @@ def test_a_column_that_never_varies_breaks_nothing():
     train = torch.cat([torch.randn(50, 2), torch.ones(50, 1)], 1).double()
     assert gaussian(train, train[:5]).isfinite().all()
     with pytest.raises(UserError, match="a floor needs 2 of each"):
-        floors(train[:1], train, DataSpec("points", (3,)))
+        closed_forms(train[:1], train, DataSpec("points", (3,)))

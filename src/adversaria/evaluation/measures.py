@@ -30,7 +30,7 @@ from adversaria.metrics.copying import (
     neighbour_ratio,
 )
 from adversaria.metrics.estimate import Estimate, Null, difference
-from adversaria.metrics.floors import floors as closed_forms
+from adversaria.metrics.floors import closed_forms
 from adversaria.metrics.frechet import frechet_distance
 from adversaria.metrics.kernel import kernel_distance
 from adversaria.metrics.kinds import of_spec

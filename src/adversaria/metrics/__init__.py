@@ -38,11 +38,9 @@ if TYPE_CHECKING:
     from adversaria.metrics.estimate import comparable as comparable
     from adversaria.metrics.estimate import difference as difference
     from adversaria.metrics.estimate import mean as mean
-    from adversaria.metrics.floors import floors as floors
+    from adversaria.metrics.floors import closed_forms as closed_forms
     from adversaria.metrics.frechet import frechet_distance as frechet_distance
-    from adversaria.metrics.floors import floors as floors
     from adversaria.metrics.frechet import moments as moments
-    from adversaria.metrics.floors import floors as floors
     from adversaria.metrics.frechet import raw_frechet as raw_frechet
     from adversaria.metrics.kernel import kernel_distance as kernel_distance
     from adversaria.metrics.kinds import compare_likelihoods as compare_likelihoods
@@ -79,7 +77,7 @@ _NAMES = {
     "copying": "authenticity closest_pairs copying_power data_copying neighbour_ratio",
     "decoders": "annealed_likelihood gaussian_observation tune_sigma",
     "estimate": "Estimate Null comparable difference mean",
-    "floors": "floors",
+    "floors": "closed_forms",
     "frechet": "frechet_distance moments raw_frechet",
     "kernel": "kernel_distance",
     "kinds": "compare_likelihoods",

@@ -31,7 +31,7 @@ CALLED = {"uniform": "a uniform law", "gaussian": "a normal law of full covarian
           "chow-liu": "a tree of bits (Chow-Liu)"}  # fmt: skip
 
 
-def floors(train: Tensor, x: Tensor, spec: DataSpec, *, scale: str = "as given",
+def closed_forms(train: Tensor, x: Tensor, spec: DataSpec, *, scale: str = "as given",
            protocol: Mapping[str, Any] | None = None) -> dict[str, Estimate]:  # fmt: skip
     """The floors that the kind of data has, by name, for held-out examples.
 
