@@ -5,7 +5,7 @@ import torch
 
 import adversaria as adv
 from adversaria.data import DataSpec
-from adversaria.recipes.autoregressive.multiscale_pixelcnn import Between, split
+from adversaria.nn.between import Between, split
 
 pytestmark = pytest.mark.usefixtures("float64")
 LEVELS = torch.arange(256, dtype=torch.float64) / 127.5 - 1
@@ -35,7 +35,7 @@ def test_drawing_and_splitting_fit_together(size):
     scale = game.networks[f"scale_{sum('scale' in name for name in game.networks)}"]
     assert isinstance(scale, Between)
     with torch.no_grad():
-        drawn = scale.draw(parts[0])
+        drawn, _ = scale.draw(parts[0])
     assert torch.equal(split(drawn)[0], parts[0]) and not torch.equal(drawn, x)
 
 

@@ -17,6 +17,7 @@ VERBS = {
     "diagnose": "verdicts in words, with their evidence:  adversaria diagnose runs/a",
     "compare": "runs in one table and page:  adversaria compare runs/a runs/b, or --recipes gan,vae --data digits",
     "latent": "paths, sums, traversals, inversion of codes:  adversaria latent runs/a interpolate --pairs 6",
+    "complete": "hide a part of examples and have it drawn:  adversaria complete runs/a --hide bottom",
     "report": "write runs/a/report.html:  adversaria report runs/a",
     "zoo": "the claims of every recipe, measured over seeds:  adversaria zoo list, zoo verify dcgan --quick",
     "new": "write a recipe of your own:  adversaria new my-gan --from wgan-gp",

@@ -37,6 +37,7 @@ class Game(nn.Module):
     | likelihood | examples, codes         | log p(x given z) (n,) in nats                          |
     | prior     | codes                    | log p(z) (n,) in nats                                  |
     | tokens    | examples                 | indices in a codebook, long (n, ...)                   |
+    | complete  | examples, bool (*shape) | examples, as they were where it is true, drawn elsewhere |
 
     Through the game they run without gradient, in evaluation mode and with averaged weights; `seed` makes them a
     function of their arguments.
@@ -63,12 +64,16 @@ class Game(nn.Module):
         likelihood: Callable[[Tensor, Tensor], Tensor] | None = None,
         prior: Callable[[Tensor], Tensor] | None = None,
         tokens: Callable[[Tensor], Tensor] | None = None,
+        complete: Callable[[Tensor, Tensor], Tensor] | None = None,
         codebook: int = 0,
     ) -> None:
         super().__init__()
         stages = tuple(stages) or (Stage(players),)
         self.networks = nn.ModuleDict(networks)
         check_coverage(networks, stages)
+        for parameter in self.networks.parameters():
+            # As its optimiser's state lies once it is read back: sums in another order would round otherwise.
+            parameter.data = parameter.data.contiguous()
         self.averages = nn.ModuleDict()
         for name, decay in (averages or {}).items():
             if name not in networks:
@@ -85,6 +90,7 @@ class Game(nn.Module):
             "sample": sample, "latent": latent, "decode": decode, "encode": encode, "reconstruct": reconstruct,
             "log_prob": log_prob, "bound": bound, "score": score, "classify": classify, "infer": infer,
             "posterior": posterior, "likelihood": likelihood, "prior": prior, "tokens": tokens,
+            "complete": complete,
         }  # fmt: skip
         self.abilities: dict[str, Callable[..., Any]] = {
             name: ability for name, ability in found.items() if ability is not None
@@ -194,6 +200,11 @@ class Game(nn.Module):
     def latent(self, n: int, seed: int | None = None) -> Tensor:
         """Codes (n, k) drawn from the prior."""
         answer: Tensor = self.ask("latent", n, seed=seed)
+        return answer
+
+    def complete(self, x: Tensor, known: Tensor, seed: int | None = None) -> Tensor:
+        """Examples (n, *shape) as `x` is where `known` (*shape) is true, drawn elsewhere."""
+        answer: Tensor = self.ask("complete", x, known, seed=seed)
         return answer
 
     def score(self, x: Tensor) -> Tensor:

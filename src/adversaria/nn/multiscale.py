@@ -30,7 +30,7 @@ class Mixing(Flow):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.W = nn.Parameter(torch.linalg.qr(torch.randn(channels, channels))[0].contiguous())
+        self.W = nn.Parameter(torch.linalg.qr(torch.randn(channels, channels))[0])
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Mixed; log det is h w log |det W|."""

@@ -81,3 +81,41 @@ def fixed_point(outputs: Outputs, alphabet: Numbers, u: Float[Tensor, "n d grain
             new = torch.where(known, given, new)
         settled, line, passes = torch.equal(new, line), new, passes + 1
     return line, passes
+
+
+Candidates = tuple[Tensor, Tensor]
+"""Completions (n, k, d, ...) of n lines of numbers, and the logarithms of their weights (n, k)."""
+
+
+def seen_of(numbers: Numbers, known: Tensor) -> Tensor:
+    """Which numbers (d,) are known by a mask (*shape) of an example; a pixel is where all its colours are."""
+    return numbers.line(known[None].float())[0].reshape(numbers.size, -1).bool().all(1)
+
+
+@torch.no_grad()
+def candidates(outputs: Outputs, numbers: Numbers, line: Tensor, seen: Tensor, like: Tensor, k: int) -> Candidates:
+    """`k` completions of each line (n, d), that stay where `seen` (d,) and are drawn elsewhere in the model's order.
+
+    What comes after a hidden number doesn't sway it as it is drawn. Weights make up for that: the probability of all
+    that is seen, given what was drawn before it.
+    """
+    given = line.repeat_interleave(k, 0)
+    kept = seen.view(-1, *(1 for _ in line.shape[2:]))
+    drawn, _ = fixed_point(outputs, numbers, numbers.noise(len(given), like), given, kept)
+    log_w = (numbers.log_prob(drawn, outputs(drawn)).double() * seen).sum(1)
+    return drawn.unflatten(0, (len(line), k)), log_w.view(len(line), k)
+
+
+def chosen(drawn: Tensor, log_w: Tensor) -> Tensor:
+    """One of the candidates (n, k, ...) of each line, by their weights."""
+    pick = log_w.softmax(1).multinomial(1)[:, 0]
+    return drawn[torch.arange(len(drawn), device=drawn.device), pick]
+
+
+def complete(outputs: Outputs, numbers: Numbers, x: Tensor, known: Tensor, like: Tensor, k: int = 32) -> Tensor:
+    """Examples (n, *shape) as `x` is where `known` (*shape) is true, drawn by the model given that elsewhere: exactly
+    where all that is hidden comes last in its order, else by the best of `k` candidates (importance resampling)."""
+    seen = seen_of(numbers, known)
+    hidden_last = not bool((seen.int().diff() > 0).any())
+    drawn, log_w = candidates(outputs, numbers, numbers.line(x), seen, like, 1 if hidden_last else k)
+    return numbers.whole(chosen(drawn, log_w))

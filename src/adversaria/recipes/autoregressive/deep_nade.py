@@ -14,7 +14,9 @@ from torch import Tensor, nn
 
 from adversaria.data import Batch, DataSpec
 from adversaria.density import alphabet
+from adversaria.distributions.alphabet import Alphabet
 from adversaria.game import CHECKED, AdamW, Count, Game, Player, Recipe, Reference, Terms
+from adversaria.nn.sampling import seen_of
 
 REFERENCE = Reference(
     title="A Deep and Tractable Density Estimator",
@@ -55,12 +57,27 @@ class AnyOrder(nn.Module):
         h = self.deep(self.first(torch.cat([x * m[..., None], m[..., None]], 2).flatten(1)))
         return self.b + torch.einsum("nh,dkh->ndk", h, self.V)
 
-    def start(self, n: int) -> Tensor:
-        """The first layer's sums (n, H) where nothing is known."""
-        return self.first.bias.expand(n, -1)
+    def score(self, numbers: Alphabet, line: Tensor, order: list[int]) -> Tensor:
+        """log p (n,) of lines (n, d) in an order."""
+        a, x = self.first.bias.expand(len(line), -1), numbers.read(line)
+        total = torch.zeros_like(a[:, 0])
+        for i in order:
+            total = total + numbers.log_prob(line[:, i], self.ask(a, i))
+            a = self.learn(a, x[:, i], i)
+        return total
+
+    def draw(self, numbers: Alphabet, line: Tensor, order: list[int], seen: Tensor | None = None) -> Tensor:
+        """Lines (n, d) drawn in an order, which stay as they are where `seen` (d,)."""
+        line, u = line.clone(), numbers.noise(len(line), self.b)
+        a = self.first.bias.expand(len(line), -1)
+        for i in order:
+            if seen is None or not seen[i]:
+                line[:, i] = numbers.draw(self.ask(a, i), u[:, i])
+            a = self.learn(a, numbers.read(line[:, i : i + 1])[:, 0], i)
+        return line
 
     def learn(self, a: Tensor, x: Tensor, i: int) -> Tensor:
-        """The sums with number i, read as (n, a), known too."""
+        """The first layer's sums (n, H) with number i, read as (n, a), known too."""
         columns = self.first.weight.unflatten(1, (len(self.b), -1))[:, i]
         return a + torch.cat([x, torch.ones_like(x[:, :1])], 1) @ columns.T
 
@@ -105,28 +122,20 @@ class DeepNADE(Recipe):
             log_p = A.log_prob(line, P(A.read(line), m)) * (1 - m)
             return {"nll": -(d / (d - known[:, 0]) * log_p.sum(1)).mean()}
 
-        def in_order(line: Tensor, order: list[int]) -> Tensor:
-            a, x = P.start(len(line)), A.read(line)
-            total = torch.zeros_like(a[:, 0])
-            for i in order:
-                total = total + A.log_prob(line[:, i], P.ask(a, i))
-                a = P.learn(a, x[:, i], i)
-            return total
-
         def log_prob(x: Tensor) -> Tensor:
-            log_p = torch.stack([in_order(A.line(x), order) for order in orders])
+            log_p = torch.stack([P.score(A, A.line(x), order) for order in orders])
             return log_p.logsumexp(0) - math.log(self.orders)
 
-        def drawn(n: int, order: list[int]) -> Tensor:
-            line, a, u = A.blank(n, P.b), P.start(n), A.noise(n, P.b)
-            for i in order:
-                line[:, i] = A.draw(P.ask(a, i), u[:, i])
-                a = P.learn(a, A.read(line[:, i : i + 1])[:, 0], i)
-            return line
+        def complete(x: Tensor, known: Tensor) -> Tensor:
+            seen = seen_of(A, known)
+            order = torch.randperm(d)
+            order = torch.cat([order[seen[order]], order[~seen[order]]])  # what is known comes first
+            return A.whole(P.draw(A, A.line(x), order.tolist(), seen))
 
         def sample(n: int) -> Tensor:
             shares = torch.randint(self.orders, (n,)).bincount(minlength=self.orders).tolist()
-            lines = torch.cat([drawn(k, order) for k, order in zip(shares, orders, strict=True)])
+            lines = torch.cat([P.draw(A, A.blank(k, P.b), order) for k, order in zip(shares, orders, strict=True)])
             return A.whole(lines[torch.randperm(n)])
 
-        return Game(Player("model", (P,), nll, self.adam), networks={"model": P}, sample=sample, log_prob=log_prob)
+        return Game(Player("model", (P,), nll, self.adam), networks={"model": P}, sample=sample, log_prob=log_prob,
+                    complete=complete)  # fmt: skip

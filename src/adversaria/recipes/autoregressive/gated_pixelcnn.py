@@ -12,6 +12,7 @@ from adversaria.data import Batch, DataSpec
 from adversaria.density import alphabet
 from adversaria.game import CHECKED, Adam, Count, Game, Player, Recipe, Reference, Terms
 from adversaria.nn.pixelcnn import GatedStacks
+from adversaria.nn.sampling import complete
 
 REFERENCE = Reference(
     title="Conditional Image Generation with PixelCNN Decoders",
@@ -61,9 +62,12 @@ class GatedPixelCNN(Recipe):
         classes = self.labels_of(spec) if self.conditional else 0
         P = GatedStacks(C, -(-self.width // C) * C, self.layers, C * A.outputs, C, classes)
 
+        def outputs(line: Tensor, labels: Tensor | None = None) -> Tensor:
+            return P(A.whole(line), labels).permute(0, 2, 3, 1).reshape(len(line), A.size, -1)
+
         def log_prob(x: Tensor, labels: Tensor | None = None) -> Tensor:
-            y = P(x, labels).permute(0, 2, 3, 1).reshape(len(x), A.size, -1)
-            return A.log_prob(A.line(x), y).sum(1)
+            line = A.line(x)
+            return A.log_prob(line, outputs(line, labels)).sum(1)
 
         def nll(batch: Batch) -> Terms:
             return {"nll": -log_prob(batch.x, batch.labels if classes else None).mean()}
@@ -79,4 +83,5 @@ class GatedPixelCNN(Recipe):
             condition="label" if classes else None,
             sample=sample,
             log_prob=None if classes else log_prob,
+            complete=None if classes else lambda x, known: complete(outputs, A, x, known, next(P.parameters())),
         )

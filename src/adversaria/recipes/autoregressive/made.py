@@ -20,7 +20,7 @@ from torch.nn import functional as F
 from adversaria.data import Batch, DataSpec
 from adversaria.density import alphabet
 from adversaria.game import CHECKED, AdamW, Count, Game, Player, Recipe, Reference, Terms
-from adversaria.nn.sampling import fixed_point
+from adversaria.nn.sampling import candidates, chosen, fixed_point, seen_of
 
 REFERENCE = Reference(
     title="MADE: Masked Autoencoder for Distribution Estimation",
@@ -124,4 +124,12 @@ class MADE(Recipe):
             lines = [fixed_point(partial(outputs, masked=P.masked(k)), A, u)[0] for k, u in enumerate(noise)]
             return A.whole(torch.cat(lines)[torch.randperm(n)])
 
-        return Game(Player("model", (P,), nll, self.adam), networks={"model": P}, sample=sample, log_prob=log_prob)
+        def complete(x: Tensor, known: Tensor) -> Tensor:
+            line, seen = A.line(x), seen_of(A, known)
+            each = [candidates(partial(outputs, masked=P.masked(k)), A, line, seen, P.direct, 32)
+                    for k in range(self.masks)]  # fmt: skip
+            drawn, log_w = (torch.cat(parts, 1) for parts in zip(*each, strict=True))
+            return A.whole(chosen(drawn, log_w))
+
+        return Game(Player("model", (P,), nll, self.adam), networks={"model": P}, sample=sample, log_prob=log_prob,
+                    complete=complete)  # fmt: skip

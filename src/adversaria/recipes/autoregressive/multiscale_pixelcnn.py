@@ -9,14 +9,15 @@ A whole pixel is a mixture of discretised logistics over its colours.
 """
 
 import torch
-import torch.nn.functional as F
 from pydantic.dataclasses import dataclass
-from torch import Tensor, nn
+from torch import Tensor
 
 from adversaria.data import Batch, DataSpec
 from adversaria.distributions.colours import ColourMixture
 from adversaria.game import CHECKED, Adam, Count, Game, Player, Recipe, Reference, Terms
+from adversaria.nn.between import Between, between
 from adversaria.nn.pixelcnn import GatedStacks
+from adversaria.nn.sampling import Outputs, candidates, chosen, seen_of
 
 REFERENCE = Reference(
     title="Parallel Multiscale Autoregressive Density Estimation",
@@ -33,66 +34,10 @@ DEPARTURES = (
     "A residual network for each group and scale, on the groups before it side by side.",
 )
 CLAIMS = ("Drawing an image takes far fewer steps than it has pixels (Section 3.2).",)
-GROUPS = ((0, 1), (1, 0), (1, 1))
-"""Offsets of the pixels that are new at a scale."""
 
 
-class Block(nn.Module):
-    """x + conv3x3(elu(conv3x3(elu(x))))."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(*(m for _ in range(2) for m in (nn.ELU(), nn.Conv2d(width, width, 3, padding=1))))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The same shape."""
-        return x + self.layers(x)
-
-
-class Between(nn.Module):
-    """A scale: from all pixels of half the size, the three groups of those between."""
-
-    def __init__(self, size: tuple[int, int], width: int, layers: int, pixels: ColourMixture) -> None:
-        super().__init__()
-        self.size, self.pixels, colours = size, pixels, pixels.shape[0]
-        self.nets = nn.ModuleList(
-            nn.Sequential(
-                nn.Conv2d(colours * (k + 1), width, 3, padding=1), *(Block(width) for _ in range(layers)),
-                nn.ELU(), nn.Conv2d(width, pixels.outputs, 1),
-            ) for k in range(len(GROUPS))
-        )  # fmt: skip
-        for k, inside in enumerate(split(torch.ones(1, 1, *size))[1:]):
-            self.register_buffer(f"inside_{k}", inside.flatten())
-
-    def outputs(self, parts: list[Tensor], k: int) -> Tensor:
-        """For group k (n, h w, outputs), from the known pixels and the groups before."""
-        y: Tensor = self.nets[k](torch.cat(parts[: k + 1], 1))
-        return y.flatten(2).mT
-
-    def log_prob(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """log p (n,) of the groups of images (n, C, *size) given their known pixels, and those."""
-        parts = split(x)
-        log_p = [
-            self.pixels.log_prob(self.pixels.line(group), self.outputs(parts, k)) @ self.get_buffer(f"inside_{k}")
-            for k, group in enumerate(parts[1:])
-        ]
-        return torch.stack(log_p).sum(0), parts[0]
-
-    def draw(self, x: Tensor) -> Tensor:
-        """Images (n, C, *size) from every second pixel of theirs, in three steps."""
-        parts = [x]
-        for k in range(len(GROUPS)):
-            y = self.outputs(parts, k)
-            u = torch.rand_like(y[..., : 1 + x.shape[1]])
-            group = self.pixels.draw(y, u) * self.get_buffer(f"inside_{k}")[:, None]
-            parts.append(group.mT.unflatten(2, x.shape[2:]))
-        return F.pixel_shuffle(torch.stack(parts, 2).flatten(1, 2), 2)[:, :, : self.size[0], : self.size[1]]
-
-
-def split(x: Tensor) -> list[Tensor]:
-    """The known pixels and the three groups, each of half the size; 0 beyond an odd edge."""
-    x = F.pad(x, (0, x.shape[3] % 2, 0, x.shape[2] % 2))
-    return [x[:, :, i::2, j::2] for i, j in ((0, 0), *GROUPS)]
+CANDIDATES = 32
+"""Completions of an image of which one is taken, by the weights of what is known."""
 
 
 @dataclass(frozen=True, kw_only=True, config=CHECKED)
@@ -125,12 +70,16 @@ class MultiscalePixelCNN(Recipe):
         P = GatedStacks(C, self.width, self.layers, A.outputs)
         scales = [Between(size, self.width, self.layers, A) for size in sizes[1:]]
 
+        def outputs(line: Tensor) -> Tensor:
+            return P(A.whole(line)).flatten(2).mT
+
         def log_prob(x: Tensor) -> Tensor:
             total = torch.zeros(len(x), device=x.device)
             for scale in reversed(scales):
                 log_p, x = scale.log_prob(x)
                 total = total + log_p
-            return total + A.log_prob(A.line(x), P(x).flatten(2).mT).sum(1)
+            line = A.line(x)
+            return total + A.log_prob(line, outputs(line)).sum(1)
 
         def nll(batch: Batch) -> Terms:
             return {"nll": -log_prob(batch.x).mean()}
@@ -139,7 +88,7 @@ class MultiscalePixelCNN(Recipe):
             noise = A.noise(n, next(P.parameters()))
             x = A.whole(P.draw(noise, sizes[0], A.draw, lambda pixel: pixel))
             for scale in scales:
-                x = scale.draw(x)
+                x, _ = scale.draw(x)
             return x
 
         return Game(
@@ -147,4 +96,17 @@ class MultiscalePixelCNN(Recipe):
             networks={"model": P, **{f"scale_{s}": scale for s, scale in enumerate(scales, 1)}},
             sample=sample,
             log_prob=log_prob,
+            complete=lambda x, known: completed(x, known, A, outputs, scales),
         )
+
+
+def completed(x: Tensor, known: Tensor, A: ColourMixture, outputs: Outputs, scales: list[Between]) -> Tensor:
+    """Images as they are where `known`, drawn scale by scale elsewhere; one of several, by what is known weighs."""
+    n, levels = len(x), between(x.repeat_interleave(CANDIDATES, 0), known, len(scales))
+    given, known = levels[0]
+    drawn, log_w = candidates(outputs, A, A.line(given), seen_of(A, known), given, 1)
+    x, total = A.whole(drawn[:, 0]), log_w[:, 0]
+    for scale, (given, known) in zip(scales, levels[1:], strict=True):
+        x, log_p = scale.draw(x, given, known)
+        total = total + log_p
+    return chosen(x.unflatten(0, (n, CANDIDATES)), total.view(n, CANDIDATES))

@@ -14,6 +14,7 @@ from adversaria.data import Batch, DataSpec
 from adversaria.density import alphabet
 from adversaria.distributions.alphabet import Alphabet
 from adversaria.game import CHECKED, AdamW, Count, Game, Player, Recipe, Reference, Terms
+from adversaria.nn.sampling import complete
 from adversaria.nn.sweep import Sweep
 
 REFERENCE = Reference(
@@ -77,9 +78,12 @@ class NADE(Recipe):
         A = alphabet(spec, self.mixture)
         P = Conditionals(A.size, A.inputs, self.hidden, A.outputs)
 
+        def outputs(line: Tensor) -> Tensor:
+            return P(A.read(line))
+
         def log_prob(x: Tensor) -> Tensor:
             line = A.line(x)
-            return A.log_prob(line, P(A.read(line))).sum(1)
+            return A.log_prob(line, outputs(line)).sum(1)
 
         def nll(batch: Batch) -> Terms:
             return {"nll": -log_prob(batch.x).mean()}
@@ -87,4 +91,7 @@ class NADE(Recipe):
         def sample(n: int) -> Tensor:
             return A.whole(P.draw(A, A.noise(n, P.c)))
 
-        return Game(Player("model", (P,), nll, self.adam), networks={"model": P}, sample=sample, log_prob=log_prob)
+        return Game(
+            Player("model", (P,), nll, self.adam), networks={"model": P}, sample=sample, log_prob=log_prob,
+            complete=lambda x, known: complete(outputs, A, x, known, P.c),
+        )  # fmt: skip

@@ -1,0 +1,113 @@
+"""Examples with a part hidden, and what a model draws there."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from adversaria.api.drawings import Shown
+from adversaria.api.run import Run
+from adversaria.data import DataSpec
+from adversaria.data.splits import generator
+from adversaria.errors import UserError, at_least
+
+Hide = Literal["bottom", "top", "left", "right", "middle", "scattered"]
+MEASURED = 100
+"""Examples behind the error, at most."""
+
+
+def known_of(spec: DataSpec, hide: Hide, share: float, seed: int = 0) -> Tensor:
+    """What of an example is known, bool (*shape), where about `share` of it is hidden.
+
+    Of what isn't an image the bottom is what comes last, and the top what comes first.
+
+    Raises:
+        UserError: for a share that leaves nothing known or nothing hidden, or a side that such data don't have.
+    """
+    if not 0 < share < 1:
+        raise UserError(f"--share is {share:g}; the part that is hidden is more than 0 and less than 1")
+    image = spec.kind == "image"
+    if not image and hide in ("left", "right"):
+        raise UserError(f"{spec.kind} data have no {hide}; hide bottom, top, middle or scattered")
+    *_, height, width = spec.shape if image else (1, spec.size, 1)
+    hidden = torch.zeros(height, width, dtype=torch.bool)
+    if hide == "scattered":
+        count = min(max(round(share * hidden.numel()), 1), hidden.numel() - 1)
+        chosen = generator(seed, 23).permutation(hidden.numel())[:count]
+        hidden.view(-1)[torch.from_numpy(np.sort(chosen))] = True
+    elif hide == "middle":
+        rows, columns = (_part(height, share**0.5), _part(width, share**0.5)) if image else (_part(height, share), 1)
+        top, left = (height - rows) // 2, (width - columns) // 2
+        hidden[top : top + rows, left : left + columns] = True
+    else:
+        length = _part(height if hide in ("bottom", "top") else width, share)
+        place = {"bottom": (slice(-length, None),), "top": (slice(length),), "left": (slice(None), slice(length)),
+                 "right": (slice(None), slice(-length, None))}[hide]  # fmt: skip
+        hidden[place] = True
+    known = ~hidden
+    return known.expand(spec.shape) if image else known.view(spec.shape)
+
+
+def _part(length: int, share: float) -> int:
+    if length < 2:
+        raise UserError("an example one number long has no part to hide")
+    return min(max(round(share * length), 1), length - 1)
+
+
+def complete(
+    run: Run, hide: Hide = "bottom", share: float = 0.5, n: int = 6, draws: int = 6, *,
+    of: Literal["test", "valid", "train"] = "test", seed: int = 0,
+) -> Shown:  # fmt: skip
+    """Examples, what is left of them, and completions, a row for each example.
+
+    Args:
+        run: trained.
+        hide: which part.
+        share: how much of it.
+        n: examples.
+        draws: completions of each.
+        of: the split they come from.
+        seed: of examples and completions.
+
+    Raises:
+        UserError: where the model can't complete.
+    """
+    at_least("number of examples", n, 1)
+    at_least("number of completions", draws, 1)
+    game, spec = run.game, run.data.spec
+    if not game.can("complete"):
+        raise UserError(
+            "this model cannot complete examples; those can that draw number by number, unconditionally: "
+            "'adversaria list' has them under autoregressive"
+        )
+    known = known_of(spec, hide, share, seed).to(game.device)
+    x = run.data.examples(n, of, seed=seed).x.to(game.device)
+    rows = []
+    for i, one in enumerate(x):
+        drawn = game.complete(one.expand(draws, *one.shape), known, seed=seed + i)
+        rows.append(torch.cat([one[None], torch.where(known, one, torch.zeros_like(one))[None], drawn]).cpu())
+    said = [f"{n} {of} examples, what is known of them ({hide} hidden, {float((~known).float().mean()):.0%}), and "
+            f"{draws} completions of each"]  # fmt: skip
+    said.append(_error(run, known, of, seed))
+    return Shown(run.data, rows, [f"{i}" for i in range(n)], tuple(said))
+
+
+def _error(run: Run, known: Tensor, of: str, seed: int) -> str:
+    """How far completions are from the examples, beside the training mean."""
+    spec, m = run.data.spec, min(MEASURED, run.data.size(of))
+    x = run.data.examples(m, of, seed=seed + 1).x.to(known.device)
+    drawn, hidden = run.game.complete(x, known, seed=seed), ~known
+    if spec.kind == "sequence":
+        wrong = (drawn != x)[:, hidden].float().mean(1)
+        return f"hidden symbols drawn otherwise than they are: {_told(wrong)} ({m} {of} examples, one completion each)"
+    train = run.data.examples(min(2_000, run.data.size("train")), "train", seed=seed).x.to(known.device)
+    gap, other = ((v - x).abs()[:, hidden].mean(1) for v in (drawn, train.mean(0, keepdim=True).expand_as(x)))
+    return (f"mean error of what was hidden, in game form: {_told(gap)}, of the training mean {_told(other)} "
+            f"({m} {of} examples, one completion each)")  # fmt: skip
+
+
+def _told(values: Tensor) -> str:
+    return f"{float(values.mean()):.3g} ± {float(values.std() / len(values) ** 0.5):.2g}"
