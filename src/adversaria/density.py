@@ -15,7 +15,7 @@ from adversaria.game import Adam, Game, Player, Terms
 from adversaria.nn.dequantise import Dequantised
 from adversaria.nn.flows import Flow
 from adversaria.nn.multiscale import Convolutions
-from adversaria.nn.sampling import Numbers, Outputs, complete, fixed_point
+from adversaria.nn.sampling import Numbers, Outputs, complete, fixed_point, law_of
 
 
 class Base(NamedTuple):
@@ -141,4 +141,5 @@ def ordered_game(network: nn.Module, numbers: Numbers, outputs: Outputs, adam: A
         sample=lambda n: numbers.whole(fixed_point(outputs, numbers, numbers.noise(n, parameter))[0]),
         log_prob=log_prob,
         complete=lambda x, known: complete(outputs, numbers, x, known, parameter),
+        law=law_of(outputs, numbers),
     )

@@ -18,6 +18,8 @@ VERBS = {
     "compare": "runs in one table and page:  adversaria compare runs/a runs/b, or --recipes gan,vae --data digits",
     "latent": "paths, sums, traversals, inversion of codes:  adversaria latent runs/a interpolate --pairs 6",
     "complete": "hide a part of examples and have it drawn:  adversaria complete runs/a --hide bottom",
+    "compress": "examples as short as the likelihood promises:  adversaria compress runs/a --of test -n 100",
+    "decompress": "and back, bit for bit:  adversaria decompress runs/a runs/a/test.adv",
     "report": "write runs/a/report.html:  adversaria report runs/a",
     "zoo": "the claims of every recipe, measured over seeds:  adversaria zoo list, zoo verify dcgan --quick",
     "new": "write a recipe of your own:  adversaria new my-gan --from wgan-gp",
@@ -55,7 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def usage() -> str:
     """The help page."""
-    verbs = "\n".join(f"  {verb:<8} {meaning}" for verb, meaning in VERBS.items())
+    verbs = "\n".join(f"  {verb:<10} {meaning}" for verb, meaning in VERBS.items())
     return (
         "usage: adversaria COMMAND [...]\n\n"
         "Learn generative models by likelihood, by variational inference and by adversarial play.\n\n"

@@ -102,6 +102,10 @@ class Alphabet:
         levels = self.number(torch.arange(self.levels, device=y.device), y)
         return self._mixed(levels[:, None].expand(*y.shape[:-1], self.levels, 1), y[..., None, :])
 
+    def law(self, line: Tensor, y: Float[Tensor, "n d k"]) -> Float[Tensor, "n d levels"]:
+        """log p of every level of each number, given a network's outputs."""
+        return self.log_levels(y.float() if y.dtype in (torch.float16, torch.bfloat16) else y)
+
     def draw(self, y: Float[Tensor, "*n k"], u: Float[Tensor, "*n grains"]) -> Tensor:
         """The numbers (*n,) that a network's outputs and noise in [0, 1) make."""
         if not self.mixture:

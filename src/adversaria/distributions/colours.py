@@ -48,9 +48,29 @@ class ColourMixture:
         """log p of pixels (n, H W) in nats, given a network's outputs (n, H W, outputs)."""
         log_w, mu, log_s, slope = self._parts(y.float() if y.dtype in (torch.float16, torch.bfloat16) else y)
         means = torch.stack([self._mean(mu, slope, line, c) for c in range(self.shape[0])], -2)
-        x, means, log_s = torch.broadcast_tensors(line[..., None].to(means.dtype), means, log_s)
-        flat = log_discretised_logistic(x.reshape(-1, 1), means.reshape(-1, 1), log_s.reshape(-1, 1), self.levels)
-        return torch.logsumexp(log_w + flat.view(x.shape).sum(-2), -1)
+        each = self._logistics(line[..., None].to(means.dtype), means, log_s)
+        return torch.logsumexp(log_w + each.sum(-2), -1)
+
+    def law(self, line: Tensor, y: Tensor) -> Tensor:
+        """log p of every level of each colour, given the colours before it and outputs: (n, H W C, levels).
+
+        What a pixel's earlier colours say of its logistic weighs the mixture for the later ones.
+        """
+        log_w, mu, log_s, slope = self._parts(y.float() if y.dtype in (torch.float16, torch.bfloat16) else y)
+        levels = torch.arange(self.levels, dtype=mu.dtype, device=mu.device) / ((self.levels - 1) / 2) - 1
+        found = []
+        for c in range(self.shape[0]):
+            mean, log_scale = self._mean(mu, slope, line, c)[..., None], log_s[..., c, :, None]
+            each = self._logistics(levels.expand(*mean.shape[:-1], -1), mean, log_scale)
+            found.append(torch.logsumexp(log_w[..., None] + each, -2))
+            log_w = log_w + self._logistics(line[..., c, None, None].to(mu.dtype), mean, log_scale)[..., 0]
+            log_w = log_w.log_softmax(-1)
+        return torch.stack(found, 2).flatten(1, 2)
+
+    def _logistics(self, x: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:
+        x, mean, log_scale = torch.broadcast_tensors(x, mean, log_scale)
+        flat = log_discretised_logistic(x.reshape(-1, 1), mean.reshape(-1, 1), log_scale.reshape(-1, 1), self.levels)
+        return flat.view(x.shape)
 
     def draw(self, y: Tensor, u: Tensor) -> Tensor:
         """Pixels (..., C) that outputs (..., outputs) and noise (..., 1 + C) make, colour by colour."""

@@ -38,6 +38,9 @@ class Game(nn.Module):
     | prior     | codes                    | log p(z) (n,) in nats                                  |
     | tokens    | examples                 | indices in a codebook, long (n, ...)                   |
     | complete  | examples, bool (*shape) | examples, as they were where it is true, drawn elsewhere |
+    | law       | examples                | log p of every level of each number given those before it, (n, d, levels) |
+
+    Numbers of a `law` are in the order of `DataSpec.to_levels`.
 
     Through the game they run without gradient, in evaluation mode and with averaged weights; `seed` makes them a
     function of their arguments.
@@ -65,6 +68,7 @@ class Game(nn.Module):
         prior: Callable[[Tensor], Tensor] | None = None,
         tokens: Callable[[Tensor], Tensor] | None = None,
         complete: Callable[[Tensor, Tensor], Tensor] | None = None,
+        law: Callable[[Tensor], Tensor] | None = None,
         codebook: int = 0,
     ) -> None:
         super().__init__()
@@ -90,7 +94,7 @@ class Game(nn.Module):
             "sample": sample, "latent": latent, "decode": decode, "encode": encode, "reconstruct": reconstruct,
             "log_prob": log_prob, "bound": bound, "score": score, "classify": classify, "infer": infer,
             "posterior": posterior, "likelihood": likelihood, "prior": prior, "tokens": tokens,
-            "complete": complete,
+            "complete": complete, "law": law,
         }  # fmt: skip
         self.abilities: dict[str, Callable[..., Any]] = {
             name: ability for name, ability in found.items() if ability is not None

@@ -35,6 +35,10 @@ class Numbers(Protocol):
         """log p of each number (n, d), given outputs (n, d, k)."""
         ...
 
+    def law(self, line: Tensor, y: Tensor) -> Tensor:
+        """log p of every level of each number, one colour after the other, (n, numbers, levels)."""
+        ...
+
     def blank(self, n: int, like: Tensor) -> Tensor:
         """None drawn yet, (n, d, ...)."""
         ...
@@ -119,3 +123,13 @@ def complete(outputs: Outputs, numbers: Numbers, x: Tensor, known: Tensor, like:
     hidden_last = not bool((seen.int().diff() > 0).any())
     drawn, log_w = candidates(outputs, numbers, numbers.line(x), seen, like, 1 if hidden_last else k)
     return numbers.whole(chosen(drawn, log_w))
+
+
+def law_of(outputs: Outputs, numbers: Numbers) -> Callable[[Tensor], Tensor]:
+    """From examples to log p of every level of each number given those before it."""
+
+    def law(x: Tensor) -> Tensor:
+        line = numbers.line(x)
+        return numbers.law(line, outputs(line))
+
+    return law

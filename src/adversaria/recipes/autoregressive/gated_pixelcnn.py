@@ -12,7 +12,7 @@ from adversaria.data import Batch, DataSpec
 from adversaria.density import alphabet
 from adversaria.game import CHECKED, Adam, Count, Game, Player, Recipe, Reference, Terms
 from adversaria.nn.pixelcnn import GatedStacks
-from adversaria.nn.sampling import complete
+from adversaria.nn.sampling import complete, law_of
 
 REFERENCE = Reference(
     title="Conditional Image Generation with PixelCNN Decoders",
@@ -84,4 +84,5 @@ class GatedPixelCNN(Recipe):
             sample=sample,
             log_prob=None if classes else log_prob,
             complete=None if classes else lambda x, known: complete(outputs, A, x, known, next(P.parameters())),
+            law=None if classes else law_of(outputs, A),
         )

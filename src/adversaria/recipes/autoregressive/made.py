@@ -20,7 +20,7 @@ from torch.nn import functional as F
 from adversaria.data import Batch, DataSpec
 from adversaria.density import alphabet
 from adversaria.game import CHECKED, AdamW, Count, Game, Player, Recipe, Reference, Terms
-from adversaria.nn.sampling import candidates, chosen, fixed_point, seen_of
+from adversaria.nn.sampling import candidates, chosen, fixed_point, law_of, seen_of
 
 REFERENCE = Reference(
     title="MADE: Masked Autoencoder for Distribution Estimation",
@@ -131,5 +131,6 @@ class MADE(Recipe):
             drawn, log_w = (torch.cat(parts, 1) for parts in zip(*each, strict=True))
             return A.whole(chosen(drawn, log_w))
 
+        law = law_of(lambda line: outputs(line, P.masked(0)), A) if self.masks == 1 else None
         return Game(Player("model", (P,), nll, self.adam), networks={"model": P}, sample=sample, log_prob=log_prob,
-                    complete=complete)  # fmt: skip
+                    complete=complete, law=law)  # fmt: skip

@@ -14,7 +14,7 @@ from adversaria.data import Batch, DataSpec
 from adversaria.density import alphabet
 from adversaria.distributions.alphabet import Alphabet
 from adversaria.game import CHECKED, AdamW, Count, Game, Player, Recipe, Reference, Terms
-from adversaria.nn.sampling import complete
+from adversaria.nn.sampling import complete, law_of
 from adversaria.nn.sweep import Sweep
 
 REFERENCE = Reference(
@@ -93,5 +93,5 @@ class NADE(Recipe):
 
         return Game(
             Player("model", (P,), nll, self.adam), networks={"model": P}, sample=sample, log_prob=log_prob,
-            complete=lambda x, known: complete(outputs, A, x, known, P.c),
+            complete=lambda x, known: complete(outputs, A, x, known, P.c), law=law_of(outputs, A),
         )  # fmt: skip

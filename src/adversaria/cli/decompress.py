@@ -1,0 +1,55 @@
+"""`adversaria decompress`: the examples in a file that `adversaria compress` wrote."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+from adversaria.cli.parsing import parsed
+from adversaria.errors import UserError
+from adversaria.runs.folder import RunFolder
+
+
+@dataclass(frozen=True)
+class Decompress:
+    """Reads a compressed file by the run that wrote it, and checks that it came back bit for bit."""
+
+    run: tyro.conf.Positional[Path]
+    """The run folder that compressed it, at the same round."""
+    file: tyro.conf.Positional[Path]
+    """The file."""
+    out: Path | None = None
+    """A .npz archive with the key `samples`, or a .png picture; the file's name with .npz without."""
+    recipe: Path | None = None
+    """For a recipe of your own whose file has moved or changed: the file to run."""
+
+
+def run(arguments: list[str]) -> int:
+    """Decompresses and writes."""
+    options = parsed(Decompress, arguments, prog="adversaria decompress")
+    RunFolder.open(options.run)
+    if not options.file.is_file():
+        raise UserError(f"there is no file {options.file}; 'adversaria compress RUN' writes one")
+    out = options.out or options.file.with_suffix(".npz")
+    if out.suffix not in (".png", ".npz"):
+        raise UserError(f"'{out}' ends in '{out.suffix}'; examples go to a .npz archive or a .png picture")
+    if not out.parent.is_dir():
+        raise UserError(f"there is no folder {out.parent}; make it, or write elsewhere: --out images.npz")
+    import numpy as np
+
+    from adversaria.api import load_run
+    from adversaria.api.compression import decompress
+    from adversaria.runs.sheets import sheet
+    from adversaria.runs.training import storing
+
+    run = load_run(options.run, options.recipe)
+    samples = run.data.spec.to_user(decompress(run, options.file.read_bytes()))
+    with storing(out.parent):
+        if out.suffix == ".npz":
+            arrays: Any = {"samples": samples}
+            np.savez_compressed(out, **arrays)
+        else:
+            out.write_bytes(sheet(run.data.spec, samples))
+    print(f"{out}: {len(samples)} examples, {samples.dtype} of shape {samples.shape[1:]}, as they were compressed")
+    return 0
