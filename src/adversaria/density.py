@@ -101,6 +101,7 @@ def flow_game(
         decode=decode,
         encode=lambda x: flow(x if pixels is None else pixels.middle(x))[0],
         log_prob=log_prob if pixels is None else None,
+        prior=base.log_prob,
         bound=log_prob if pixels is not None else None,
     )
 

@@ -20,6 +20,7 @@ VERBS = {
     "complete": "hide a part of examples and have it drawn:  adversaria complete runs/a --hide bottom",
     "compress": "examples as short as the likelihood promises:  adversaria compress runs/a --of test -n 100",
     "decompress": "and back, bit for bit:  adversaria decompress runs/a runs/a/test.adv",
+    "check": "what must be true of a model, tried on a tiny copy:  adversaria check runs/a, or ./my_gan.py",
     "report": "write runs/a/report.html:  adversaria report runs/a",
     "zoo": "the claims of every recipe, measured over seeds:  adversaria zoo list, zoo verify dcgan --quick",
     "new": "write a recipe of your own:  adversaria new my-gan --from wgan-gp",

@@ -1,0 +1,19 @@
+"""What must be true of any model by its definition, tried on a copy so small that all of it can be counted.
+
+| oracle            | of a model that can                     | what is tried                                         |
+|-------------------|-----------------------------------------|-------------------------------------------------------|
+| sums to one       | tell exact likelihoods of discrete data | probabilities of all examples add up to 1             |
+| sampler           | the same, and sample                    | samples against the probabilities, by chi-squared     |
+| never looks ahead | tell the law of each number             | laws sum to 1, multiply to p, ignore later numbers    |
+| mass              | tell exact densities of points          | its integral is the share of samples in a square      |
+| entropy           | the same, and sample                    | samples are as likely as the density says             |
+| inverse           | encode and decode without loss          | examples come back                                    |
+| Jacobian          | the same, with a prior and a density    | log p(x) = log p(z) + log det dz/dx by autograd       |
+| weights           | tell likelihood, prior and posterior    | importance weights of all examples add up to 1        |
+| bounds            | the same                                | the bound by 1 sample <= by 10 <= by 100              |
+| kind and seed     | sample                                  | of the data's kind, and a function of the seed        |
+"""
+
+from adversaria.oracles.suite import Finding, findings
+
+__all__ = ["Finding", "findings"]

@@ -1,0 +1,278 @@
+"""Oracles: see the package. All in float64, on weights moved away from where they began."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from scipy import stats
+from torch import Tensor
+
+from adversaria.data.spec import DataSpec, Kind
+from adversaria.errors import UserError
+from adversaria.game.game import Game, seeded
+from adversaria.metrics.likelihood import log_mean_exp
+
+State = Literal["holds", "fails", "can't be tried"]
+TINY: dict[Kind, tuple[DataSpec, ...]] = {
+    "image": (DataSpec("image", (1, 2, 4), classes=2, levels=2), DataSpec("image", (3, 2, 2), classes=2, levels=2)),
+    "points": (DataSpec("points", (2,), classes=2),),
+    "binary": (DataSpec("binary", (7,), classes=2),),
+    "sequence": (DataSpec("sequence", (4,), categories=3),),
+}
+"""Data of which every example can be counted, or every place be visited."""
+EXACT = 1e-9
+CHANCE = 1e-4
+"""Below it a test's p is no chance."""
+ERRORS = 5
+"""Standard errors by which a mean may be off."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What came of one oracle on one kind of data."""
+
+    oracle: str
+    data: str
+    state: State
+    told: str
+    """With the number that decides."""
+
+
+def findings(
+    make: Callable[[DataSpec], Game],
+    kinds: tuple[Kind, ...],
+    arrange: Callable[[DataSpec], DataSpec] = lambda s: s,
+    seed: int = 0,
+) -> Iterator[Finding]:
+    """Tries every oracle on every kind of data the system plays on.
+
+    Args:
+        make: builds a small game for data of a spec.
+        arrange: the spec of what a system makes of data of this spec.
+        kinds: of data.
+        seed: of weights, samples and codes.
+    """
+    for spec in [arrange(spec) for kind in kinds for spec in TINY[kind]]:
+        called = f"{spec.kind} {'x'.join(map(str, spec.shape))}"
+        with double(), seeded(seed):
+            try:
+                game = moved(make(spec))
+            except UserError as error:
+                yield Finding("builds", called, "can't be tried", str(error))
+                continue
+            for name, oracle in ORACLES.items():
+                try:
+                    told = oracle(game, spec)
+                except Exception as error:  # whatever a user's file does is a finding
+                    told = False, f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+                if told is not None:
+                    yield Finding(name, called, "holds" if told[0] else "fails", told[1])
+
+
+@contextmanager
+def double() -> Iterator[None]:
+    """Inside the block new tensors are float64."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+def moved(game: Game) -> Game:
+    """The game with noise on its weights, as what starts as the identity proves nothing."""
+    game = game.double().eval()
+    for average in [*game.networks.parameters(), *game.averages.parameters()]:
+        average.data = average.data + 0.15 * torch.randn_like(average)
+    return game
+
+
+Told = tuple[bool, str] | None
+
+
+def sums_to_one(game: Game, spec: DataSpec) -> Told:
+    """Probabilities of all examples."""
+    if not (spec.alphabet and game.can("log_prob")):
+        return None
+    total = float(game.log_prob(everything(spec)).exp().sum())
+    return abs(total - 1) < EXACT, f"all {spec.alphabet**spec.size:,} examples have {total:.12g} together"
+
+
+def sampler(game: Game, spec: DataSpec) -> Told:
+    """Samples against probabilities."""
+    if not (spec.alphabet and game.can("log_prob") and game.condition is None):
+        return None
+    p = game.log_prob(everything(spec)).exp().cpu().numpy()
+    n = 4_000
+    counts = np.bincount(place(game.sample(n, seed=0), spec).numpy(), minlength=len(p))
+    often = p / p.sum() * n >= 5
+    seen, due = (np.append(v[often], v[~often].sum()) for v in (counts, p / p.sum() * n))
+    seen, due = (seen[:-1], due[:-1]) if due[-1] < 1 else (seen, due)
+    chance = float(stats.chisquare(seen, due * seen.sum() / due.sum()).pvalue) if len(seen) > 1 else 1.0
+    return chance > CHANCE, f"{n:,} samples, chi-squared over {len(seen)} cells, p = {chance:.2g}"
+
+
+def looks_ahead(game: Game, spec: DataSpec) -> Told:
+    """The law of each number, and what moves it."""
+    if not (spec.alphabet and game.can("law")):
+        return None
+    levels = torch.randint(0, spec.alphabet, (6, spec.size))
+    law = game.ask("law", _whole(levels, spec))
+    if float(law.logsumexp(2).abs().max()) > EXACT:
+        return False, f"laws add up to 1 within {float(law.logsumexp(2).exp().sub(1).abs().max()):.2g} only"
+    gap = law.gather(2, levels[..., None])[..., 0].sum(1) - game.log_prob(_whole(levels, spec))
+    if float(gap.abs().max()) > EXACT:
+        return False, f"the product of the laws is off the probability by {float(gap.abs().max()):.2g} nats"
+    seen = 0
+    for i in range(spec.size):
+        other = levels.clone()
+        other[:, i] = (other[:, i] + 1) % spec.alphabet
+        change = (game.ask("law", _whole(other, spec)) - law).abs().amax((0, 2))
+        if float(change[: i + 1].max()) > EXACT:
+            first = int((change[: i + 1] > EXACT).nonzero()[0])
+            return False, f"the law of number {first + 1} moves with number {i + 1}, which comes after it or is it"
+        seen += int((change[i + 1 :] > EXACT).sum())
+    pairs = spec.size * (spec.size - 1) // 2
+    return True, f"no law moves with later numbers; {seen} of {pairs} pairs are seen, the rest is its blind spot"
+
+
+def mass(game: Game, spec: DataSpec) -> Told:
+    """The density's integral against samples."""
+    if not (spec.kind == "points" and game.can("log_prob") and game.condition is None):
+        return None
+    log_p, edge = _on_a_grid(game)
+    inside = (game.sample(20_000, seed=0).abs() < edge).all(1).double().mean()
+    error = ERRORS * float((inside * (1 - inside) / 20_000).sqrt()) + 5e-3
+    total = float(log_p.exp().sum())
+    return abs(total - float(inside)) < error, f"{total:.4f} in the square, where {float(inside):.4f} of samples lie"
+
+
+def entropy(game: Game, spec: DataSpec) -> Told:
+    """How likely samples are, and ought to be."""
+    if not (spec.kind == "points" and game.can("log_prob") and game.condition is None):
+        return None
+    log_p, edge = _on_a_grid(game)
+    cell = 2 * math.log(2 * edge / (GRID - 1))
+    due = float((log_p.exp() * (log_p - cell)).sum())
+    x = game.sample(20_000, seed=1)
+    told = game.log_prob(x[(x.abs() < edge).all(1)])
+    error = ERRORS * float(told.std() / len(told) ** 0.5) + 0.02
+    return abs(float(told.mean()) - due) < error, f"samples have {float(told.mean()):.3f} nats, the density {due:.3f}"
+
+
+def inverse(game: Game, spec: DataSpec) -> Told:
+    """Examples through their codes."""
+    lossless = game.can("encode") and game.can("decode") and not game.can("infer")
+    if not (lossless and (game.can("log_prob") or game.can("bound"))):
+        return None
+    x = _examples(spec, 64)
+    gap = float((game.decode(game.encode(x)) - x).abs().max())
+    return gap < 1e-6, f"64 examples come back within {gap:.2g}"
+
+
+def jacobian(game: Game, spec: DataSpec) -> Told:
+    """log p(x) against the prior and the automatic derivative of the encoder."""
+    if not (spec.kind == "points" and all(map(game.can, ("log_prob", "encode", "prior"))) and not game.can("infer")):
+        return None
+    x, encode = torch.randn(16, *spec.shape), game.abilities["encode"]
+    J = torch.stack([torch.autograd.functional.jacobian(lambda v: encode(v[None])[0], row) for row in x])
+    due = game.ask("prior", game.encode(x)) + torch.linalg.slogdet(J).logabsdet
+    gap = float((game.log_prob(x) - due).abs().max())
+    return gap < 1e-6, f"16 densities agree within {gap:.2g} nats"
+
+
+def weights(game: Game, spec: DataSpec) -> Told:
+    """The sum over all examples of what importance weights say of their probability: 1 in expectation."""
+    if not (spec.alphabet and _weighs(game) and spec.alphabet**spec.size <= 4096):
+        return None
+    x = everything(spec)
+    w = torch.stack([_log_weight(game, x).exp() for _ in range(DRAWS)])
+    total, error = float(w.sum(1).mean()), float(w.sum(1).std() / DRAWS**0.5)
+    return abs(total - 1) < ERRORS * error + EXACT, f"all {len(x):,} examples have {total:.4f} ± {error:.4f} together"
+
+
+def bounds(game: Game, spec: DataSpec) -> Told:
+    """Bounds by more samples are higher."""
+    if not _weighs(game):
+        return None
+    x = _examples(spec, 50)
+    log_w = torch.stack([_log_weight(game, x) for _ in range(200)], 1)
+    each = [log_mean_exp(log_w.view(50, -1, k)).mean(1) for k in (1, 10, 100)]
+    rises = [after - before for before, after in itertools.pairwise(each)]
+    sure = all(float(rise.mean()) > -ERRORS * float(rise.std() / 50**0.5) for rise in rises)
+    return sure, "by 1, 10, 100 samples: " + ", ".join(f"{float(v.mean()):.3f}" for v in each) + " nats"
+
+
+def kind_and_seed(game: Game, spec: DataSpec) -> Told:
+    """What samples are, and that a seed decides them."""
+    given = torch.arange(40) % 2 if game.condition == "label" else _examples(spec, 40)
+    x, again = (game.sample(40, given if game.condition else None, seed=3) for _ in range(2))
+    if x.shape != (40, *spec.shape) or not bool(x.isfinite().all()):
+        return False, f"samples have shape {tuple(x.shape)}, or aren't finite"
+    if spec.kind == "image" and float(x.abs().max()) > 1 + 1e-6:
+        return False, f"pixels reach {float(x.abs().max()):.3g}; they are in [-1, 1]"
+    discrete = spec.kind == "sequence" or (spec.kind == "binary" and (game.can("log_prob") or game.can("likelihood")))
+    if discrete and not torch.equal(_whole(spec.to_levels(x), spec).to(x.dtype), x):
+        return False, "samples aren't symbols of the data"
+    same = torch.equal(x, again)
+    return same, f"40 samples of the data's kind; the same seed draws {'the same' if same else 'others'}"
+
+
+ORACLES: dict[str, Callable[[Game, DataSpec], Told]] = {
+    "sums to one": sums_to_one, "sampler": sampler, "never looks ahead": looks_ahead, "mass": mass,
+    "entropy": entropy, "inverse": inverse, "Jacobian": jacobian, "weights": weights, "bounds": bounds,
+    "kind and seed": kind_and_seed,
+}  # fmt: skip
+DRAWS = 100
+"""Of a code for every example there is."""
+GRID = 1_201
+EDGE = 15.0
+
+
+def everything(spec: DataSpec) -> Tensor:
+    """All examples there are of a discrete kind."""
+    levels = torch.cartesian_prod(*[torch.arange(spec.alphabet)] * spec.size)
+    return _whole(levels, spec)
+
+
+def place(x: Tensor, spec: DataSpec) -> Tensor:
+    """Of examples, their places in `everything`."""
+    return spec.to_levels(x.cpu()) @ (spec.alphabet ** torch.arange(spec.size - 1, -1, -1))
+
+
+def _whole(levels: Tensor, spec: DataSpec) -> Tensor:
+    x = spec.from_levels(levels)
+    return x if spec.kind == "sequence" else x.to(torch.get_default_dtype())
+
+
+def _examples(spec: DataSpec, n: int) -> Tensor:
+    if spec.kind == "points":
+        return torch.randn(n, *spec.shape)
+    return _whole(torch.randint(0, spec.alphabet, (n, spec.size)), spec)
+
+
+def _on_a_grid(game: Game) -> tuple[Tensor, float]:
+    """log of the mass of each cell of a square, and its edge."""
+    side = torch.linspace(-EDGE, EDGE, GRID)
+    points = torch.cartesian_prod(side, side)
+    log_p = torch.cat([game.log_prob(part) for part in points.split(200_000)])
+    return log_p + 2 * math.log(2 * EDGE / (GRID - 1)), EDGE
+
+
+def _weighs(game: Game) -> bool:
+    return all(map(game.can, ("likelihood", "prior", "infer")))
+
+
+def _log_weight(game: Game, x: Tensor) -> Tensor:
+    with game.at_rest():
+        z, log_q = game.abilities["infer"](x)
+        log_w: Tensor = game.abilities["likelihood"](x, z) + game.abilities["prior"](z) - log_q
+    return log_w.double()
