@@ -74,12 +74,13 @@ def fixed_point(outputs: Outputs, alphabet: Numbers, u: Float[Tensor, "n d grain
     """Numbers (n, d) that the model draws from themselves with this noise, and the passes that took, d + 1 at most.
 
     Each pass draws all numbers at once from those of the pass before, and settles at least one more of them; they have
-    settled when a pass changes none. Arguments as in `one_by_one`, whatever the order.
+    settled when a pass changes none. Arguments as in `one_by_one`, whatever the order; where there is none, as a model
+    looks ahead, nothing need settle, and the last pass stands.
 
     Song et al. (2021), arXiv:2002.03629, Algorithm 1 (Jacobi iteration).
     """
     line, passes, settled = alphabet.blank(len(u), u), 0, False
-    while not settled:
+    while not settled and passes <= alphabet.size:
         new = alphabet.draw(outputs(line), u)
         if given is not None and known is not None:
             new = torch.where(known, given, new)

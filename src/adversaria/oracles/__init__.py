@@ -9,7 +9,9 @@
 | entropy           | the same, and sample                    | samples are as likely as the density says             |
 | inverse           | encode and decode without loss          | examples come back                                    |
 | Jacobian          | the same, with a prior and a density    | log p(x) = log p(z) + log det dz/dx by autograd       |
-| weights           | tell likelihood, prior and posterior    | importance weights of all examples add up to 1        |
+| observation       | tell likelihood, prior and posterior    | given a code, all discrete examples add up to 1       |
+| prior             | the same                                | codes have the density they are drawn from            |
+| posterior         | the same                                | the same, given an example                            |
 | bounds            | the same                                | the bound by 1 sample <= by 10 <= by 100              |
 | kind and seed     | sample                                  | of the data's kind, and a function of the seed        |
 """

@@ -189,14 +189,49 @@ def jacobian(game: Game, spec: DataSpec) -> Told:
     return gap < 1e-6, f"16 densities agree within {gap:.2g} nats"
 
 
-def weights(game: Game, spec: DataSpec) -> Told:
-    """The sum over all examples of what importance weights say of their probability: 1 in expectation."""
-    if not (spec.alphabet and _weighs(game) and spec.alphabet**spec.size <= 4096):
+def observation(game: Game, spec: DataSpec) -> Told:
+    """Probabilities of all examples given each of some codes."""
+    if not (spec.alphabet and _weighs(game)):
         return None
-    x = everything(spec)
-    w = torch.stack([_log_weight(game, x).exp() for _ in range(DRAWS)])
-    total, error = float(w.sum(1).mean()), float(w.sum(1).std() / DRAWS**0.5)
-    return abs(total - 1) < ERRORS * error + EXACT, f"all {len(x):,} examples have {total:.4f} ± {error:.4f} together"
+    x, z = everything(spec), game.latent(6, seed=0)
+    totals = [float(game.ask("likelihood", x, one.expand(len(x), -1)).exp().sum()) for one in z]
+    gap = max(abs(total - 1) for total in totals)
+    return gap < EXACT, f"given each of 6 codes all {len(x):,} examples have 1 within {gap:.2g}"
+
+
+def prior(game: Game, spec: DataSpec) -> Told:
+    """The prior's density at codes drawn from it."""
+    if not (_weighs(game) and game.can("latent")):
+        return None
+    z, other = game.latent(DRAWS, seed=0), game.latent(DRAWS, seed=1)
+    return _has_density(z, other, game.ask("prior", z))
+
+
+def posterior(game: Game, spec: DataSpec) -> Told:
+    """The posterior's density at codes drawn from it, for one example after the other."""
+    if not _weighs(game):
+        return None
+    told: Told = None
+    for one in _examples(spec, 3):
+        many = one.expand(DRAWS, *one.shape)
+        (z, log_q), (other, _) = game.ask("infer", many, seed=0), game.ask("infer", many, seed=1)
+        told = _has_density(z, other, log_q)
+        if not told[0]:
+            break
+    return told
+
+
+def _has_density(z: Tensor, other: Tensor, log_q: Tensor) -> tuple[bool, str]:
+    """Whether codes z are drawn from the density that is told: E_q g(z) / q(z) = 1 for any density g.
+
+    g is the normal of the covariance of `other` draws, drawn in, so that no weight is large.
+    """
+    mean, S = other.mean(0), INWARD**2 * torch.atleast_2d(torch.cov(other.T))
+    S = S + 1e-9 * S.diagonal().mean() * torch.eye(len(S), dtype=S.dtype)
+    w = torch.exp(torch.distributions.MultivariateNormal(mean, S).log_prob(z) - log_q)
+    error = float(w.std() / len(w) ** 0.5)
+    gap = abs(float(w.mean()) - 1)
+    return gap < ERRORS * error + 1e-6, f"mean weight of {len(z):,} draws {float(w.mean()):.4f} ± {error:.4f}, due 1"
 
 
 def bounds(game: Game, spec: DataSpec) -> Told:
@@ -228,11 +263,13 @@ def kind_and_seed(game: Game, spec: DataSpec) -> Told:
 
 ORACLES: dict[str, Callable[[Game, DataSpec], Told]] = {
     "sums to one": sums_to_one, "sampler": sampler, "never looks ahead": looks_ahead, "mass": mass,
-    "entropy": entropy, "inverse": inverse, "Jacobian": jacobian, "weights": weights, "bounds": bounds,
-    "kind and seed": kind_and_seed,
+    "entropy": entropy, "inverse": inverse, "Jacobian": jacobian, "observation": observation, "prior": prior,
+    "posterior": posterior, "bounds": bounds, "kind and seed": kind_and_seed,
 }  # fmt: skip
-DRAWS = 100
-"""Of a code for every example there is."""
+DRAWS = 4_000
+"""Codes that a density is tried at."""
+INWARD = 0.85
+"""How much narrower than the codes the normal is that their density is set against."""
 GRID = 1_201
 EDGE = 15.0
 

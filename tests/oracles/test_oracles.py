@@ -1,0 +1,216 @@
+"""Oracles hold for every recipe, and each of them fails for a model that is wrong in its way."""
+
+import pytest
+import torch
+from torch import nn
+
+from adversaria import catalogue
+from adversaria.cli import main
+from adversaria.density import LOGISTIC, NORMAL, alphabet, flow_game, ordered_game
+from adversaria.distributions import log_normal
+from adversaria.evidence import gaussian, latent_game, standard
+from adversaria.game import Adam, Game, Player
+from adversaria.nn.flows import Flow
+from adversaria.nn.mlp import MLP
+from adversaria.nn.observation import Observation
+from adversaria.oracles import findings
+
+NAMES = [name for name, entry in catalogue.entries().items() if entry.family != "adversarial"] + ["gan", "cgan", "ali"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_all_oracles_that_can_be_tried_hold(name):
+    recipe = catalogue.make(name, "smoke")
+    found = list(findings(recipe.build, recipe.KINDS, recipe.spec_for))
+    assert found and [f for f in found if f.state != "holds"] == []
+    tried = {f.oracle for f in found}
+    family = catalogue.find(name).family
+    expected = {
+        "autoregressive": {"sums to one", "sampler"},
+        "flow": {"inverse"},
+        "variational": {"prior", "posterior", "bounds"},
+    }
+    assert tried >= expected.get(family, set()) | {"kind and seed"}
+    if family == "flow" and "points" in recipe.KINDS:
+        assert tried >= {"mass", "entropy", "Jacobian"}
+
+
+def failing(make, kind, seed=0):
+    return {f.oracle for f in findings(make, (kind,), seed=seed) if f.state == "fails"}
+
+
+class Ahead(nn.Module):
+    """Row i of its output sees number i."""
+
+    def __init__(self, d):
+        super().__init__()
+        self.W = nn.Parameter(torch.randn(d, d))
+
+    def forward(self, line):
+        return (line.to(self.W.dtype) @ self.W)[..., None]
+
+
+def test_a_model_that_looks_ahead_is_found_out():
+    def make(spec):
+        net, A = Ahead(spec.size), alphabet(spec)
+        return ordered_game(net, A, net, Adam())
+
+    assert {"sums to one", "never looks ahead"} <= failing(make, "binary")
+
+
+class Triangle(Ahead):
+    def forward(self, line):
+        return (line.to(self.W.dtype) @ self.W.triu(1))[..., None]
+
+
+def binary_game(spec, **wrong):
+    net, A = Triangle(spec.size), alphabet(spec)
+    game = ordered_game(net, A, net, Adam())
+    for name, change in wrong.items():
+        game.abilities[name] = change(game.abilities[name], net)
+    return game
+
+
+@pytest.mark.parametrize(
+    ("wrong", "oracles"),
+    [
+        ({}, set()),
+        # probabilities passed on as logits: defect 1 of the NADE of a popular library
+        ({"law": lambda law, net: lambda x: torch.log_softmax(law(x).exp(), 2)}, {"never looks ahead"}),
+        ({"log_prob": lambda f, net: lambda x: f(x) + 0.01}, {"sums to one", "never looks ahead"}),
+        # samples of a model that was not trained
+        ({"sample": lambda f, net: lambda n: torch.randint(0, 2, (n, 7)).double()}, {"sampler"}),
+        ({"sample": lambda f, net: lambda n: f(n) + 0.25}, {"kind and seed"}),
+    ],
+)
+def test_a_discrete_model_that_is_wrong_is_found_out(wrong, oracles):
+    found = failing(lambda spec: binary_game(spec, **wrong), "binary")
+    assert oracles <= found and (oracles or not found)
+
+
+class Affine(Flow):
+    """z = x exp(s) + t."""
+
+    sign = 1.0
+
+    def __init__(self, d):
+        super().__init__()
+        self.s, self.t = nn.Parameter(torch.tensor([0.5, -0.8])[:d]), nn.Parameter(torch.zeros(d))
+
+    def forward(self, x):
+        return x * self.s.exp() + self.t, self.sign * self.s.sum().expand(len(x))
+
+    def inverse(self, z):
+        return (z - self.t) * (-self.s).exp()
+
+
+class WrongSign(Affine):
+    """Its inverse is right, and its log determinant the negative in both directions."""
+
+    sign = -1.0
+
+
+class WrongInverse(Affine):
+    def inverse(self, z):
+        return (z - self.t) * (-0.5 * self.s).exp()
+
+
+def test_an_affine_flow_holds():
+    assert failing(lambda spec: flow_game(Affine(2), spec, Adam()), "points") == set()
+
+
+@pytest.mark.parametrize(
+    ("flow", "oracles"), [(WrongSign, {"Jacobian", "mass", "entropy"}), (WrongInverse, {"inverse", "entropy"})]
+)
+def test_a_flow_that_is_wrong_is_found_out(flow, oracles):
+    assert oracles <= failing(lambda spec: flow_game(flow(2), spec, Adam()), "points")
+
+
+def test_samples_from_another_prior_than_was_trained_are_found_out():
+    """Defect 6: a NICE with a logistic prior that samples from a normal one."""
+
+    def make(spec):
+        game, other = (flow_game(Affine(2), spec, Adam(), base=base) for base in (LOGISTIC, NORMAL))
+        game.abilities["sample"] = other.abilities["sample"]
+        return game
+
+    assert "entropy" in failing(make, "points")
+
+
+def latent(spec, **wrong):
+    E, G, p = MLP(7, 4, 8, 1), MLP(2, 7, 8, 1), Observation("binary", (7,))
+    player = Player("model", (E, G), lambda batch: {"loss": E(batch.x).square().mean()}, Adam())
+    game = latent_game(
+        player, {"encoder": E, "decoder": G, "observation": p}, decoder=G, observation=p, prior=standard(2, G),
+        infer=lambda x: gaussian(*E(x).chunk(2, 1)), encode=lambda x: E(x).chunk(2, 1)[0],
+    )  # fmt: skip
+    for name, change in wrong.items():
+        game.abilities[name] = change(game.abilities[name])
+    return game
+
+
+@pytest.mark.parametrize(
+    ("wrong", "oracle"),
+    [
+        ({"prior": lambda f: lambda z: f(z) + 0.5}, "prior"),
+        ({"prior": lambda f: lambda z: log_normal(z, 0.0, 0.3)}, "prior"),
+        ({"likelihood": lambda f: lambda x, z: 0.5 * f(x, z)}, "observation"),
+        # a KL of a small weight, reported as if it were the bound: log q that isn't q's
+        ({"infer": lambda f: lambda x: (lambda z, q: (z, 0.2 * q))(*f(x))}, "posterior"),
+        # a flow's determinant left out
+        ({"infer": lambda f: lambda x: (lambda z, q: (2 * z, q))(*f(x))}, "posterior"),
+    ],
+)
+def test_a_latent_model_whose_parts_are_wrong_is_found_out(wrong, oracle):
+    assert failing(latent, "binary") == set()
+    assert oracle in failing(lambda spec: latent(spec, **wrong), "binary")
+
+
+def test_what_breaks_is_a_finding_and_no_traceback():
+    def make(spec):
+        net = nn.Linear(2, 2)
+        player = Player("model", (net,), lambda batch: {"loss": net(batch.x).mean()}, Adam())
+        return Game(player, networks={"model": net}, sample=lambda n: torch.zeros(n, 3), log_prob=lambda x: 1 / 0)
+
+    found = {f.oracle: f.told for f in findings(make, ("points",)) if f.state == "fails"}
+    assert "ZeroDivisionError" in found["mass"] and "shape" in found["kind and seed"]
+
+
+def test_at_a_shell(tmp_path, capsys):
+    page = tmp_path / "page.html"
+    assert main(["check", "nade", "--out", str(page)]) == 0
+    told = capsys.readouterr().out
+    assert "nade, image 1x2x4:" in told and "oracles hold" in told and "never looks ahead" in told
+    text = page.read_text()
+    assert "<h1>nade</h1>" in text and "sums to one" in text and "src=" not in text
+    for arguments, said in ((["nothing"], "unknown recipe"), (["nade", "--out", "no/such/page.html"], "no folder")):
+        assert main(["check", *arguments]) == 2
+        assert said in capsys.readouterr().err
+
+
+def test_the_file_of_a_user_s_own_recipe_is_checked_and_fails_where_it_is_wrong(tmp_path, capsys):
+    path = tmp_path / "my_flow.py"
+    text = (catalogue.HERE / "flow" / "maf.py").read_text()
+    path.write_text(text.replace("flow_game(flow, spec,", "wrong(flow_game(flow, spec,").replace(
+        "average=self.average)", "average=self.average))") + WRONG)  # fmt: skip
+    assert main(["check", str(path)]) == 1
+    told = capsys.readouterr().out
+    assert "fails           mass" in told and "holds           inverse" in told
+
+
+WRONG = """
+
+def wrong(game):
+    right = game.abilities["log_prob"]
+    game.abilities["log_prob"] = lambda x: right(x) + 1
+    return game
+"""
+
+
+def test_the_page_of_a_run_lies_beside_it(tmp_path, capsys):
+    import adversaria as adv
+
+    adv.train(adv.recipe("planar", "smoke"), "ring8", out=tmp_path / "run")
+    assert main(["check", str(tmp_path / "run")]) == 0
+    assert "planar, points 2:" in capsys.readouterr().out
+    assert (tmp_path / "run" / "check.html").stat().st_size > 1_000
