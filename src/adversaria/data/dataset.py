@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from adversaria.data.batches import Batches
+from adversaria.data.images import LOSSY
 from adversaria.data.spec import Batch, DataSpec
 from adversaria.data.splits import generator
 from adversaria.data.storage import Store
@@ -70,6 +71,11 @@ class Dataset:
         if self.grey is not None:
             state.update(b"dynamic")
         return state.hexdigest()
+
+    @property
+    def lossy(self) -> bool:
+        """Whether some of the images were JPEG-coded, so that their likelihood is that of another data set."""
+        return any(LOSSY in note for note in self.notes)
 
     @cached_property
     def whole(self) -> "Dataset":

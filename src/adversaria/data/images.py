@@ -43,6 +43,10 @@ def is_grey(image: Image.Image) -> bool:
     return image.mode in ("1", "L", "LA", "La", "F") or image.mode.startswith("I")
 
 
+LOSSY = "JPEG-coded: no likelihood of them compares with one of the pixels as they were before"
+"""Said of images whose coding has changed them."""
+
+
 def decode(data: bytes, size: Size | None, crop: Crop, channels: int | None) -> tuple[np.ndarray, set[str]]:
     """Pixels, uint8 (H, W, 1 or 3), and what had to be done to them beyond cropping and resizing.
 
@@ -58,7 +62,7 @@ def decode(data: bytes, size: Size | None, crop: Crop, channels: int | None) -> 
 
 
 def _pixels(image: Image.Image, size: Size | None, crop: Crop, channels: int | None) -> tuple[np.ndarray, set[str]]:
-    traits = set()
+    traits = {LOSSY} if image.format in ("JPEG", "MPO") else set()
     if image.format != "MPO" and getattr(image, "is_animated", False):
         traits.add("animated, of which the first frame is used")
     sideways = orientation(image) in SIDEWAYS

@@ -256,7 +256,15 @@ def likelihood(sets: Sets) -> Found:
         raise UserError("the model has no likelihood; a decoder's can be annealed: adversaria evaluate RUN --anneal 50")
     facts = {k: v for k, v in sets.facts.items() if "features" not in k}
     found = negative_log_likelihood(game, x, data=of_spec(sets.data.spec), samples=None, protocol=facts)
-    return {"likelihood": found}
+    return {"likelihood": _of_pixels(found, sets)}
+
+
+def _of_pixels(found: Estimate, sets: Sets) -> Estimate:
+    """The estimate, with a warning where the pixels aren't those that others publish numbers of."""
+    if not sets.data.lossy:
+        return found
+    warning = "pixels were JPEG-coded: it compares with no published number on them as they were before"
+    return replace(found, bias=f"{warning}; {found.bias}" if found.bias else warning)
 
 
 def floors(sets: Sets) -> Found:
@@ -267,7 +275,7 @@ def floors(sets: Sets) -> Found:
     places = sets.data.members("train")[-1][:FITTED]
     facts = {k: v for k, v in sets.facts.items() if "features" not in k}
     found = closed_forms(gather(sets.data, places), held_out(sets), sets.data.spec, protocol=facts)
-    return {f"floor-{name}": estimate for name, estimate in found.items()}
+    return {f"floor-{name}": _of_pixels(estimate, sets) for name, estimate in found.items()}
 
 
 def classification(sets: Sets) -> Found:

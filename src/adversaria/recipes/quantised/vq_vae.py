@@ -3,10 +3,12 @@
     codes    z_q(x) = e_k,   k = argmin_j ||z_e(x) - e_j||_2                                             Eq. 1, 2
     stage 1  min  ||x - G(z_q)||^2 / (d var x) + beta ||z_e(x) - sg[e]||^2 / (d_e),   gradients of G's input go
              straight through to z_e; the codebook follows z_e by moving averages                        Eq. 3, 6 to 8
-    stage 2  min  -E log p(k),   p a gated PixelCNN over the grid of codes                               Section 3.3
+    stage 2  min  -E log p(k),   p a gated PixelCNN, or a transformer, over the grid of codes            Section 3.3
 
 beta weighs a mean over vectors, so that it means the same at any batch size.
 """
+
+from typing import Literal
 
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
@@ -16,6 +18,7 @@ from adversaria.data import Batch, DataSpec
 from adversaria.game import CHECKED, Adam, Count, Game, Player, Recipe, Reference, Stage, Terms, Weight
 from adversaria.nn.codebook import Codebook
 from adversaria.nn.pixelcnn import GatedPixelCNN
+from adversaria.nn.transformer import GridTransformer
 from adversaria.ops import straight_through
 
 REFERENCE = Reference(
@@ -74,10 +77,14 @@ class VQVAE(Recipe):
     """Channels of encoder and decoder (Section 4.1: 256)."""
     conditional: bool = False
     """Whether the prior is given the label."""
+    prior_network: Literal["pixelcnn", "transformer"] = "pixelcnn"
+    """What goes over the codes."""
     prior_width: Count = 64
-    """Channels of the prior's stacks."""
+    """Channels of the prior's stacks, or of the transformer."""
     prior_layers: Count = 6
-    """Gated layers of the prior."""
+    """Gated layers, or blocks, of the prior."""
+    heads: Count = 4
+    """Of the transformer's attention; they divide its width."""
     adam: Adam = Adam(lr=1e-3, schedule="cosine")
     """For the autoencoder (Section 4.1: 2e-4)."""
     prior: Adam = Adam(lr=1e-3, clip=1.0, schedule="cosine")
@@ -99,7 +106,9 @@ class VQVAE(Recipe):
         E = nn.Sequential(*down, Block(w), Block(w), nn.Conv2d(w, self.dim, 1))
         G = nn.Sequential(nn.Conv2d(self.dim, w, 3, padding=1), Block(w), Block(w), *up)
         Q = Codebook(self.codes, self.dim, self.decay, self.revive)
-        P = GatedPixelCNN(self.codes, self.prior_width, self.prior_layers, classes)
+        P: GatedPixelCNN | GridTransformer = GatedPixelCNN(self.codes, self.prior_width, self.prior_layers, classes)
+        if self.prior_network == "transformer":
+            P = GridTransformer(self.codes, grid, self.prior_width, self.prior_layers, self.heads, classes)
 
         def encode(x: Tensor) -> Tensor:
             return E(F.pad(x, pad, mode="replicate"))
