@@ -20,8 +20,8 @@ class Train:
 
     data: str
     """A name (digits, ring8, grid25, spiral, swiss-roll, two-moons, checkerboard, parallel-lines, oracle-tokens,
-    stacked-digits, digits-static, digits-dynamic) or a path: a folder or zip of images, IDX or CIFAR files, .npy,
-    .npz, .csv, .parquet."""
+    stacked-digits, digits-static, digits-dynamic, captioned-shapes) or a path: a folder or zip of images, IDX or CIFAR
+    files, .npy, .npz, .csv, .parquet."""
     out: Path | None = None
     """The run folder; a fresh one under runs/ without."""
     seed: int = 0

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from adversaria.data import cifar, idx, made, numpy_files, oracle, tables
+from adversaria.data import cifar, idx, made, numpy_files, oracle, shapes, tables
 from adversaria.data.arrays import interpret
 from adversaria.data.files import EXTENSIONS, Files, Folder, Joined, Zip
 from adversaria.data.found import Found, joined_splits
@@ -19,6 +19,7 @@ from adversaria.errors import UserError, unknown
 
 _MADE_SEED = 0
 _MADE_SIZES = {"train": 100_000, "valid": 10_000, "test": 10_000}
+_SHAPES_SIZES = {"train": 20_000, "valid": 2_000, "test": 2_000}
 _FOUR_SIZES = {"train": 4_000, "valid": 1_000, "test": 1_000}
 _FILES = ".zip, .npy, .npz, .csv, .tsv, .parquet, .idx or .gz"
 
@@ -41,6 +42,13 @@ def _four_points(_: Wanted) -> Found:
     return Found("binary", values, labels, splits=joined_splits(_FOUR_SIZES))
 
 
+def _captioned(wanted: Wanted) -> Found:
+    images, labels = shapes.shapes(_SHAPES_SIZES)
+    found = interpret(images, wanted)
+    found.labels, found.class_names, found.splits = labels, shapes.CAPTIONS, joined_splits(_SHAPES_SIZES)
+    return found
+
+
 def _points(name: str) -> Callable[[Wanted], Found]:
     def drawn(_: Wanted) -> Found:
         points, labels = made.draw(name, sum(_MADE_SIZES.values()), _MADE_SEED)
@@ -54,6 +62,7 @@ MADE: dict[str, Callable[[Wanted], Found]] = {
     **{name: _points(name) for name in made.POINTS},
     "four-points": _four_points,
     "oracle-tokens": _tokens,
+    "captioned-shapes": _captioned,
     "stacked-digits": _digits,
     "digits-static": _digits,
     "digits-dynamic": _digits,

@@ -11,12 +11,13 @@ beta weighs a mean over vectors, so that it means the same at any batch size.
 from typing import Literal
 
 from pydantic.dataclasses import dataclass
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from adversaria.data import Batch, DataSpec
 from adversaria.game import CHECKED, Adam, Count, Game, Player, Recipe, Reference, Stage, Terms, Weight
 from adversaria.nn.codebook import Codebook
+from adversaria.nn.convolved import Convolved
 from adversaria.nn.pixelcnn import GatedPixelCNN
 from adversaria.nn.transformer import GridTransformer
 from adversaria.ops import straight_through
@@ -41,20 +42,6 @@ CLAIMS = (
     "Few of the codes are unused: the perplexity of their use is a large part of K.",
     "Samples from the prior look like data (Section 4.2).",
 )
-
-
-class Block(nn.Module):
-    """x + conv1x1(relu(conv3x3(relu(x))))."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(
-            nn.ReLU(), nn.Conv2d(width, width, 3, padding=1), nn.ReLU(), nn.Conv2d(width, width, 1)
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The same shape as `x`."""
-        return x + self.layers(x)
 
 
 @dataclass(frozen=True, kw_only=True, config=CHECKED)
@@ -95,55 +82,41 @@ class VQVAE(Recipe):
     """Rounds of both stages, half each."""
 
     def game(self, spec: DataSpec) -> Game:
-        channels, height, width = spec.shape
-        halvings, w = (2 if min(height, width) >= 16 else 1), self.width
         classes = self.labels_of(spec) if self.conditional else 0
-        grid = (-(-height // 2**halvings), -(-width // 2**halvings))
-        pad = (0, grid[1] * 2**halvings - width, 0, grid[0] * 2**halvings - height)
-        down = [m for i in range(halvings) for m in (nn.ReLU(), nn.Conv2d(w if i else channels, w, 4, 2, 1))][1:]
-        up = [m for i in range(halvings) for m in (
-            nn.ReLU(), nn.ConvTranspose2d(w, w if i + 1 < halvings else channels, 4, 2, 1))]  # fmt: skip
-        E = nn.Sequential(*down, Block(w), Block(w), nn.Conv2d(w, self.dim, 1))
-        G = nn.Sequential(nn.Conv2d(self.dim, w, 3, padding=1), Block(w), Block(w), *up)
+        C = Convolved(spec.shape, self.dim, self.dim, self.width)
         Q = Codebook(self.codes, self.dim, self.decay, self.revive)
         P: GatedPixelCNN | GridTransformer = GatedPixelCNN(self.codes, self.prior_width, self.prior_layers, classes)
         if self.prior_network == "transformer":
-            P = GridTransformer(self.codes, grid, self.prior_width, self.prior_layers, self.heads, classes)
-
-        def encode(x: Tensor) -> Tensor:
-            return E(F.pad(x, pad, mode="replicate"))
-
-        def decode(z: Tensor) -> Tensor:
-            return G(z)[:, :, :height, :width]
+            P = GridTransformer(self.codes, C.grid, self.prior_width, self.prior_layers, self.heads, classes)
 
         def autoencode(batch: Batch) -> Terms:
-            z = encode(batch.x)
+            z = C.encode(batch.x)
             e, _ = Q(z)
-            error = (decode(straight_through(e, z)) - batch.x).square().mean()
+            error = (C.decode(straight_through(e, z)) - batch.x).square().mean()
             variance = batch.x.var(correction=0).clamp_min(1e-6)
             return {"reconstruction": error / variance, "commitment": self.beta * (z - e).square().mean()}
 
         def codes_of(batch: Batch) -> Batch:
-            return Batch(Q(encode(batch.x))[1], batch.labels)
+            return Batch(Q(C.encode(batch.x))[1], batch.labels)
 
         def prior(batch: Batch) -> Terms:
             logits = P(batch.x, batch.labels if classes else None)
             return {"nll": F.cross_entropy(logits, batch.x, reduction="sum") / len(batch)}
 
         def sample(given: int | Tensor) -> Tensor:
-            k = P.sample(given, grid) if isinstance(given, int) else P.sample(len(given), grid, given)
-            return decode(Q.look_up(k)).clamp(-1, 1)
+            k = P.sample(given, C.grid) if isinstance(given, int) else P.sample(len(given), C.grid, given)
+            return C.decode(Q.look_up(k)).clamp(-1, 1)
 
         return Game(
             stages=[
-                Stage((Player("autoencoder", (E, G), autoencode, self.adam, after=Q.update),), "codes"),
+                Stage((Player("autoencoder", (C,), autoencode, self.adam, after=Q.update),), "codes"),
                 Stage((Player("prior", (P,), prior, self.prior),), "prior", data=codes_of),
             ],
-            networks={"encoder": E, "decoder": G, "codebook": Q, "prior": P},
+            networks={"encoder": C.down, "decoder": C.up, "codebook": Q, "prior": P},
             condition="label" if classes else None,
             sample=sample,
-            encode=lambda x: Q.look_up(Q(encode(x))[1]).flatten(1),
-            decode=lambda z: decode(z.unflatten(1, (self.dim, *grid))).clamp(-1, 1),
-            tokens=lambda x: Q(encode(x))[1],
+            encode=lambda x: Q.look_up(Q(C.encode(x))[1]).flatten(1),
+            decode=lambda z: C.decode(z.unflatten(1, (self.dim, *C.grid))).clamp(-1, 1),
+            tokens=lambda x: Q(C.encode(x))[1],
             codebook=self.codes,
         )
