@@ -4,9 +4,10 @@
 
 FOLDER holds NAME.npz with the published splits (keys train, valid, test). Every model is trained for so many rounds
 with each weight decay of a list, from seed 0; the decay and, in every run, the weights of the round with the best
-likelihood of the validation split are kept. Test examples are looked at once, at the end. The standard error is that over test
-examples, of the first seed; seeds differ by training alone. Published numbers are those of Germain et al. (2015),
-arXiv:1502.03509, Table 2, and Uria et al. (2016), arXiv:1605.02226, Table 2; their models were searched over more.
+likelihood of the validation split are kept. Test examples are looked at once, at the end. The standard error is that
+over test examples, of the first seed; seeds differ by training alone. Published numbers are those of Germain et al.
+(2015), arXiv:1502.03509, Table 2, and Uria et al. (2016), arXiv:1605.02226, Table 2; their models were searched over
+more.
 """
 
 import argparse
