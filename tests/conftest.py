@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import warnings
 
 import pytest
 import torch
@@ -12,6 +13,8 @@ from jaxtyping import install_import_hook
 install_import_hook(["adversaria.ops", "adversaria.distributions", "adversaria.objectives"], "beartype.beartype")
 torch.set_num_threads(1)
 os.environ["OMP_NUM_THREADS"] = "1"  # for processes the tests start
+
+from adversaria.cli import main  # noqa: E402
 
 
 @pytest.fixture
@@ -33,7 +36,28 @@ def float64():
 
 
 @pytest.fixture
-def shell(tmp_path):
+def shell(tmp_path, monkeypatch, capsys):
+    """Runs the command line in this process, in an empty folder; returns what came of it, as `process` does."""
+
+    def run(*arguments, check=None):
+        monkeypatch.chdir(tmp_path)
+        capsys.readouterr()
+        words = [str(argument) for argument in arguments]
+        with warnings.catch_warnings():
+            try:
+                code = main(words)
+            except SystemExit as exit:
+                code = exit.code or 0
+        out, err = capsys.readouterr()
+        if check is not None:
+            assert code == check, (code, out, err)
+        return subprocess.CompletedProcess(words, code, out, err)
+
+    return run
+
+
+@pytest.fixture
+def process(tmp_path):
     """Runs the command line in a process of its own, in an empty folder; returns what came of it."""
 
     def run(*arguments, check=None):

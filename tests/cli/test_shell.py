@@ -56,11 +56,11 @@ def test_help_and_list_do_not_import_torch(arguments):
     assert done.stdout.strip()
 
 
-def test_list_answers_within_half_a_second(shell):
+def test_list_answers_within_half_a_second(process):
     seconds = []
     for _ in range(3):
         started = time.perf_counter()
-        out = shell("list", check=0).stdout
+        out = process("list", check=0).stdout
         seconds.append(time.perf_counter() - started)
     assert min(seconds) < 0.5
     assert len(out.splitlines()) == len(catalogue.entries())
@@ -69,7 +69,8 @@ def test_list_answers_within_half_a_second(shell):
 
 def test_list_of_a_family(shell):
     lines = shell("list", "--family", "variational", check=0).stdout.splitlines()
-    assert [line.split()[0] for line in lines] == ["vae", "vae-iaf"]
+    entries = catalogue.entries().values()
+    assert [line.split()[0] for line in lines] == [entry.name for entry in entries if entry.family == "variational"]
     assert "did you mean 'variational'" in says(shell, "list", "--family", "variatonal")
 
 

@@ -48,11 +48,11 @@ def test_completions_have_the_law_of_the_model_given_what_is_known(name, which):
     known = torch.ones(8, dtype=torch.bool)
     known[{"last": [5, 6, 7], "first": [0, 1, 2], "scattered": [1, 4, 6]}[which]] = False
     x = torch.tensor([[1.0, -1, 1, 1, -1, -1, 1, -1]]).view(1, *shape)
-    exact, found = shares(game, x, known.view(shape), 4_000 if which == "last" else 1_200)
+    exact, found = shares(game, x, known.view(shape), 3_000 if which == "last" else 500)
     if name == "deep-nade":  # its orders disagree before it is trained: each is a law of its own
         assert found.min() > 0 or exact.min() < 1e-3
         return
-    assert far(exact, found) < (0.04 if which == "last" else 0.07), (exact, found)
+    assert far(exact, found) < (0.05 if which == "last" else 0.1), (exact, found)
 
 
 def test_an_order_agnostic_model_completes_in_an_order_that_knows_first_what_is_known():

@@ -39,6 +39,7 @@ def test_pixels_given_maps_sum_to_one_and_are_drawn_so():
     often = probabilities.numpy() * 4_000 >= 5
     observed = np.append(counts[often], counts[~often].sum())
     expected = np.append(probabilities.numpy()[often], probabilities.numpy()[~often].sum()) * 4_000
+    observed, expected = (observed[:-1], expected[:-1]) if expected[-1] == 0 else (observed, expected)
     assert stats.chisquare(observed, expected).pvalue > 1e-4
 
 

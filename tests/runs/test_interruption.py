@@ -12,7 +12,7 @@ import torch
 from adversaria.runs import checkpoints
 from adversaria.runs.folder import RunFolder
 
-TRAIN = ["train", "dcgan", "--data", "digits", "--preset", "smoke", "--rounds", "1500", "--every", "40", "--out"]
+TRAIN = ["train", "dcgan", "--data", "digits", "--preset", "smoke", "--rounds", "600", "--every", "20", "--out"]
 
 
 def start(tmp_path, *arguments):
@@ -34,7 +34,7 @@ def wait_for_round(folder, least):
 
 def final(folder):
     found = checkpoints.newest(RunFolder(folder))
-    assert found.round == 1500
+    assert found.round == 600
     return found.tensors
 
 
@@ -47,7 +47,7 @@ def test_killed_at_random_moments_ends_with_the_bits_of_one_go(tmp_path, shell):
     process = start(tmp_path, *TRAIN, "parts")
     kills = 0
     while True:
-        if kills < 6:
+        if kills < 4:
             done = checkpoints.names(RunFolder(tmp_path / "parts"))
             wait_for_round(tmp_path / "parts", (int(done[-1]) if done else 0) + 1)
             time.sleep(moments.uniform(0, 0.3))
@@ -57,8 +57,8 @@ def test_killed_at_random_moments_ends_with_the_bits_of_one_go(tmp_path, shell):
         if process.returncode == 0:
             break
         assert process.returncode == -signal.SIGKILL
-        process = start(tmp_path, "resume", "parts", "--every", "40")
-    assert kills == 6
+        process = start(tmp_path, "resume", "parts", "--every", "20")
+    assert kills == 4
     parts = final(tmp_path / "parts")
     assert whole.keys() == parts.keys()
     for key, value in whole.items():
@@ -68,22 +68,22 @@ def test_killed_at_random_moments_ends_with_the_bits_of_one_go(tmp_path, shell):
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGTERM, 75), (signal.SIGINT, 130)])
 def test_a_signal_saves_and_says_how_to_resume(tmp_path, shell, sent, code):
     process = start(tmp_path, *TRAIN, "a")
-    wait_for_round(tmp_path / "a", 40)
+    wait_for_round(tmp_path / "a", 20)
     process.send_signal(sent)
     out, err = process.communicate(timeout=60)
     assert process.returncode == code, (out, err)
     assert "adversaria resume a" in out and "Traceback" not in err
     stopped = int(checkpoints.names(RunFolder(tmp_path / "a"))[-1])
-    assert 40 <= stopped < 1500
+    assert 20 <= stopped < 600
     events = RunFolder(tmp_path / "a").records("event")
     assert events[-1]["event"] == "stopped" and events[-1]["round"] == stopped
     shell("resume", "a", check=0)
-    assert int(checkpoints.names(RunFolder(tmp_path / "a"))[-1]) == 1500
+    assert int(checkpoints.names(RunFolder(tmp_path / "a"))[-1]) == 600
 
 
 def test_a_second_process_is_refused(tmp_path, shell):
     process = start(tmp_path, *TRAIN, "a")
-    wait_for_round(tmp_path / "a", 40)
+    wait_for_round(tmp_path / "a", 20)
     refused = shell("resume", "a", check=2)
     assert f"in use by process {process.pid}" in refused.stderr
     process.kill()

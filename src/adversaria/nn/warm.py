@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 
 class Warm(nn.Module):
-    """min(1, t / T) at move t, as a buffer that checkpoints keep; 1 from the start for T = 0, and at rest."""
+    """min(1, t / T) at move t = 1, 2, .., as a buffer that checkpoints keep; 1 throughout for T = 0, and at rest."""
 
     moves: Tensor
 
@@ -18,7 +18,7 @@ class Warm(nn.Module):
         """The weight."""
         if not self.training or not self.until:
             return torch.ones((), device=self.moves.device)
-        return (self.moves / self.until).clamp(max=1)
+        return ((self.moves + 1) / self.until).clamp(max=1)
 
     def count(self) -> None:
         """Counts a move; call it after each."""
