@@ -153,8 +153,8 @@ def test_12_sums_over_pixels_in_half_precision(name):
     exact = game.ask(ability, x, seed=0)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         rough = game.ask(ability, x, seed=0)
-    assert rough.dtype == torch.float32
-    torch.testing.assert_close(rough, exact, rtol=0.05, atol=1.0)
+    assert rough.dtype == exact.dtype == torch.float32 and rough.isfinite().all()
+    assert (rough - exact).abs().mean() < 0.1 * exact.abs().mean(), "networks round, sums don't"
     told = negative_log_likelihood(game, x, data="8-bit pixels", by="exact" if ability == "log_prob" else "lower bound")
     with torch.autocast("cpu", dtype=torch.bfloat16):
         again = negative_log_likelihood(game, x, data="8-bit pixels",
@@ -213,7 +213,7 @@ def test_17_the_worst_sample_given_the_largest_weight():
     game.networks["observation"].log_prob = kept
     loss(game, x).backward()
     weight = -seen["log_p"].grad
-    assert weight.sum().item() == pytest.approx(1, abs=1e-5) and (weight > 0).all()
+    assert weight.sum().item() == pytest.approx(1, abs=1e-5) and (weight >= 0).all()
 
 
 def test_18_a_commitment_on_the_wrong_side():
@@ -231,7 +231,7 @@ def test_18_a_commitment_on_the_wrong_side():
 @pytest.mark.parametrize("name", ["fvsbn", "nade", "pixelcnn", "gated-pixelcnn", "pixelrnn"])
 def test_19_an_order_that_isn_t_the_raster_s(name):
     game = built(name, DataSpec("image", (1, 3, 3), levels=2)).double()
-    x = torch.where(torch.rand(1, 1, 3, 3, dtype=torch.float64) < 0.5, -1.0, 1.0)
+    x = torch.where(torch.rand(1, 1, 3, 3) < 0.5, -1.0, 1.0).double()
     law = game.ask("law", x)[0]
     for i in range(9):
         other = x.clone().flatten()
@@ -247,7 +247,7 @@ def test_20_numbers_of_one_data_set_told_of_another(tmp_path):
     for data in (static, dynamic):
         splits = [set(data.splits[s].tolist()) for s in ("train", "valid", "test")]
         assert not (splits[0] & splits[1] or splits[0] & splits[2] or splits[1] & splits[2])
-    for k in range(12):
+    for k in range(120):
         Image.fromarray(np.random.default_rng(k).integers(0, 256, (8, 8, 3), np.uint8)).save(tmp_path / f"{k}.jpg")
     coded = load(tmp_path)
     assert coded.lossy and any("JPEG-coded" in note for note in coded.notes) and not grey.lossy
