@@ -11,22 +11,25 @@ from adversaria.data.made import POINTS, four_points
 from adversaria.errors import UserError
 
 
+POINT_SIZES, DIGIT_SIZES = (100_000, 10_000, 10_000), (1_439, 179, 179)
+SIZES = {
+    "oracle-tokens": (10_000, 1_000, 1_000),
+    "four-points": (4_000, 1_000, 1_000),
+    "captioned-shapes": (20_000, 2_000, 2_000),
+    "stacked-digits": (128_000, 26_000, 26_000),
+}
+
+
 def test_every_made_name_loads_with_its_splits():
     assert names() == list(MADE)
     for name in names():
         data = load(name)
         assert data.name == name
         assert data.options == {"source": name}
-        assert {s: data.size(s) for s in data.splits} == (
-            {"train": 100_000, "valid": 10_000, "test": 10_000}
-            if name in POINTS
-            else {"train": 10_000, "valid": 1_000, "test": 1_000}
-            if name == "oracle-tokens"
-            else {"train": 4_000, "valid": 1_000, "test": 1_000}
-            if name == "four-points"
-            else {"train": 128_000, "valid": 26_000, "test": 26_000}
-            if name == "stacked-digits"
-            else {"train": 1_439, "valid": 179, "test": 179}
+        assert {s: data.size(s) for s in data.splits} == dict(
+            zip(
+                ("train", "valid", "test"), SIZES.get(name, POINT_SIZES if name in POINTS else DIGIT_SIZES), strict=True
+            )
         )
 
 
