@@ -10,7 +10,6 @@ from adversaria.data import MADE, draw, load, modes, names, oracle
 from adversaria.data.made import POINTS, four_points
 from adversaria.errors import UserError
 
-
 POINT_SIZES, DIGIT_SIZES = (100_000, 10_000, 10_000), (1_439, 179, 179)
 SIZES = {
     "oracle-tokens": (10_000, 1_000, 1_000),
