@@ -133,3 +133,9 @@ def test_a_run_on_dynamic_bits_goes_on_as_if_it_had_not_stopped(tmp_path):
     found = whole.evaluate(metrics=["likelihood"], n=100)["estimates"][0]
     assert found["unit"] == "nats" and found["protocol"]["data_kind"] == "binary"
     assert found["protocol"]["data"] == "digits-dynamic"
+
+
+def test_the_score_of_a_run_on_bits_is_in_nats(tmp_path):
+    run = adv.train(adv.recipe("made", "smoke", rounds=4), "digits-static", out=tmp_path / "a", seed=0)
+    told = run.history("score")
+    assert told and all("bits/dim" not in str(row) and "8-bit" not in str(row) for row in told)

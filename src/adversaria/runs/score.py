@@ -35,6 +35,6 @@ def score(game: Game, data: Dataset, seed: int = 0) -> Estimate | None:
 
 def _likelihood(data: Dataset, nats: torch.Tensor, ability: str, protocol: dict[str, Any]) -> Estimate:
     name = "held-out negative log-likelihood" if ability == "log_prob" else "held-out negative bound"
-    if data.spec.kind == "image":
+    if data.spec.kind == "image" and data.spec.levels == 256:
         return mean(name, bits_per_dim(nats, data.spec.size), "bits/dim", protocol | {"pixels": "8-bit"})
     return mean(name, -nats, "nats", protocol)
