@@ -26,8 +26,8 @@ from adversaria.nn.warm import Warm
 from adversaria.ops import straight_through
 
 REFERENCE = Reference(
-    title="Categorical Reparameterization with Gumbel-Softmax", authors="Jang, Gu, Poole", year=2017, arxiv="1611.01144",
-    venue="ICLR",
+    title="Categorical Reparameterization with Gumbel-Softmax", authors="Jang, Gu, Poole", year=2017,
+    arxiv="1611.01144", venue="ICLR",
 )  # fmt: skip
 PRESETS = {
     "smoke": {"codes": 8, "width": 8, "prior_width": 8, "prior_layers": 1, "heads": 2, "batch": 8, "rounds": 6},
