@@ -193,12 +193,6 @@ def make(name: str, preset: str | None = None, **overrides: Any) -> "Recipe":
     return recipe
 
 
-def tiny(entry: Entry) -> "Recipe":
-    """The recipe of an entry with its smallest preset, where it has one."""
-    recipe = checked(lambda: load(entry)())
-    return _override(recipe, entry.presets.get("smoke", {}), entry.name)
-
-
 def _override(value: Any, changes: Mapping[str, Any], where: str) -> Any:
     known = [f.name for f in fields(value)]
     for key in changes:

@@ -85,10 +85,9 @@ def complete(
         )
     known = known_of(spec, hide, share, seed).to(game.device)
     x = run.data.examples(n, of, seed=seed).x.to(game.device)
-    rows = []
-    for i, one in enumerate(x):
-        drawn = game.complete(one.expand(draws, *one.shape), known, seed=seed + i)
-        rows.append(torch.cat([one[None], torch.where(known, one, torch.zeros_like(one))[None], drawn]).cpu())
+    drawn = game.complete(x.repeat_interleave(draws, 0), known, seed=seed).unflatten(0, (n, draws))
+    left = torch.where(known, x, torch.zeros_like(x))
+    rows = list(torch.cat([x[:, None], left[:, None], drawn], 1).cpu())
     said = [f"{n} {of} examples, what is known of them ({hide} hidden, {float((~known).float().mean()):.0%}), and "
             f"{draws} completions of each"]  # fmt: skip
     said.append(_error(run, known, of, seed))

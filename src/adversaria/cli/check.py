@@ -40,7 +40,7 @@ def run(arguments: list[str]) -> int:
         raise UserError(f"there is no folder {out.parent}; make it, or write elsewhere: --out check.html")
     from adversaria.oracles import findings
 
-    recipe = catalogue.tiny(entry)
+    recipe = catalogue.make(str(entry.path), "smoke" if "smoke" in entry.presets else None)
     found: list[Finding] = []
     data = ""
     for finding in findings(recipe.build, recipe.KINDS, recipe.spec_for, options.seed):

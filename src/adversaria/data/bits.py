@@ -3,7 +3,7 @@
 Static: drawn once for each example, so that numbers of different models are of the same bits. Dynamic: a training image
 is drawn anew each time it comes up; validation and test images stay the static ones, and so does the training split
 where it is measured. Salakhutdinov and Murray (2008), Section 5.1, binarise in this way; Burda et al. (2016),
-arXiv:1509.00519, Section 5.1, draw anew. The two are different data: a model's numbers differ by nats.
+arXiv:1509.00519, Section 5.1, draw anew. The two are different data: no number of one belongs beside one of the other.
 """
 
 from dataclasses import replace

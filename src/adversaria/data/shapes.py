@@ -5,6 +5,7 @@ images are the test split, and no training image has one.
 """
 
 import itertools
+from functools import cache
 
 import numpy as np
 
@@ -99,11 +100,14 @@ def read(images: np.ndarray) -> np.ndarray:
     return np.array(found)
 
 
-_TEMPLATES = [
-    (shape, np.pad(mask(shape, size), ((top, SIDE - size - top), (left, SIDE - size - left))))
-    for shape in SHAPES for size in SIZES for top in range(SIDE - size + 1) for left in range(SIDE - size + 1)
-]  # fmt: skip
-_STACK = np.stack([template for _, template in _TEMPLATES]).reshape(len(_TEMPLATES), -1).astype(np.float32)
+@cache
+def _templates() -> tuple[list[str], np.ndarray]:
+    """Shapes, and the pixels that each covers at every size and place, float32 (templates, SIDE SIDE)."""
+    made = [
+        (shape, np.pad(mask(shape, size), ((top, SIDE - size - top), (left, SIDE - size - left))))
+        for shape in SHAPES for size in SIZES for top in range(SIDE - size + 1) for left in range(SIDE - size + 1)
+    ]  # fmt: skip
+    return [shape for shape, _ in made], np.stack([covered.ravel() for _, covered in made]).astype(np.float32)
 
 
 def _thing(image: np.ndarray, bright: np.ndarray) -> int | None:
@@ -112,7 +116,8 @@ def _thing(image: np.ndarray, bright: np.ndarray) -> int | None:
     mean = image[bright].mean(0)
     palette = np.array(list(COLOURS.values()), float)
     angle = (palette / np.linalg.norm(palette, axis=1, keepdims=True)) @ (mean / np.linalg.norm(mean))
-    both = _STACK @ bright.ravel().astype(np.float32)
-    overlap = both / (_STACK.sum(1) + bright.sum() - both)
-    shape = _TEMPLATES[int(overlap.argmax())][0]
+    names, templates = _templates()
+    both = templates @ bright.ravel().astype(np.float32)
+    overlap = both / (templates.sum(1) + bright.sum() - both)
+    shape = names[int(overlap.argmax())]
     return _THINGS.index((list(COLOURS)[int(angle.argmax())], shape))

@@ -6,9 +6,9 @@ from typing import Any
 import torch
 
 from adversaria.data import Dataset
-from adversaria.distributions import bits_per_dim
 from adversaria.game import Game
 from adversaria.metrics import Estimate, mean, sliced_wasserstein
+from adversaria.metrics.kinds import UNITS, in_unit, of_spec
 
 MOST = 1000
 
@@ -35,6 +35,5 @@ def score(game: Game, data: Dataset, seed: int = 0) -> Estimate | None:
 
 def _likelihood(data: Dataset, nats: torch.Tensor, ability: str, protocol: dict[str, Any]) -> Estimate:
     name = "held-out negative log-likelihood" if ability == "log_prob" else "held-out negative bound"
-    if data.spec.kind == "image" and data.spec.levels == 256:
-        return mean(name, bits_per_dim(nats, data.spec.size), "bits/dim", protocol | {"pixels": "8-bit"})
-    return mean(name, -nats, "nats", protocol)
+    kind = of_spec(data.spec)
+    return mean(name, in_unit(-nats, kind, data.spec.size), UNITS[kind], protocol | {"data_kind": kind})

@@ -2,7 +2,7 @@
 
 y = tanh(W_f * x + V_f c) (.) sigmoid(W_g * x + V_g c)   in each layer, c the label                   Eq. 2, 4
 p(x | c) = prod_i p(x_i | x_<i, c),   of a pixel first red, then green, then blue                     Eq. 1
-one player    min  -E log p(x | c),   a softmax over 256 levels
+one player    min  -E log p(x | c),   a softmax over the levels
 """
 
 from pydantic.dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""PixelCNN: masked convolutions give every pixel a distribution over 256 levels from pixels above and to the left.
+"""PixelCNN: masked convolutions give every pixel a distribution over its levels from those above and to the left.
 
     p(x) = prod_i p(x_i,R | x_<i) p(x_i,G | x_<i, x_i,R) p(x_i,B | x_<i, x_i,R, x_i,G)                    Eq. 1, 2
     a mask A before, masks B within                                                                      Section 3.4
@@ -56,7 +56,7 @@ class Residual(nn.Module):
 
 @dataclass(frozen=True, kw_only=True, config=CHECKED)
 class PixelCNN(Recipe):
-    """PixelCNN with a softmax over 256 levels."""
+    """PixelCNN with a softmax over the levels of a pixel."""
 
     KINDS = ("image",)
 

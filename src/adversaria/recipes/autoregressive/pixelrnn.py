@@ -2,7 +2,7 @@
 
     p(x) = prod_i p(x_i,R | x_<i) p(x_i,G | x_<i, x_i,R) p(x_i,B | x_<i, x_i,R, x_i,G)                    Eq. 1, 2
     [o, f, i, g] = K_ss * h_before + K_is * x,   c = f c_before + i g,   h = o tanh(c)                       Eq. 3
-    one player    min  -E log p(x),   a softmax over 256 levels
+    one player    min  -E log p(x),   a softmax over the levels
 
 Row LSTMs see a triangle above each pixel, a diagonal BiLSTM all earlier ones but the last of the row above.
 """

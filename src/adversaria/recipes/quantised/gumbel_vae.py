@@ -37,7 +37,7 @@ PRESETS = {
 }  # fmt: skip
 DEPARTURES = (
     "A grid of codes from convolutions, as in 2102.12092; Jang et al. have rows of categorical variables.",
-    "beta doesn't rise by default: while it does, codes collapse on small images (2 of 48 used after 600 rounds).",
+    "beta doesn't rise by default: while it does, codes collapse on captioned-shapes (one trial).",
     "A discretised logistic likelihood; 2102.12092 has a logit-Laplace one (Appendix A.3).",
     "The text is given, and its likelihood weighs little; the transformer has no sparse attention.",
 )

@@ -16,6 +16,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from adversaria.data import Batch, DataSpec
+from adversaria.distributions import log_normal
 from adversaria.evidence import Drawn, Prior, gaussian, latent_game
 from adversaria.game import CHECKED, Adam, Count, Game, Player, Recipe, Reference, Terms
 from adversaria.nn.backbones import Network, decoder, encoder
@@ -79,8 +80,9 @@ class VampPriorVAE(Recipe):
 
         def log_prior(z: Tensor) -> Tensor:
             mu, log_sigma = posterior(u())
-            each = -0.5 * ((z[:, None] - mu) * torch.exp(-log_sigma)).square() - log_sigma - 0.5 * math.log(2 * math.pi)
-            return each.sum(2).logsumexp(1) - math.log(self.pseudo_inputs)
+            n, K = len(z), self.pseudo_inputs
+            each = log_normal(z.repeat_interleave(K, 0), mu.repeat(n, 1), log_sigma.repeat(n, 1))
+            return each.view(n, K).logsumexp(1) - math.log(K)
 
         def draw(n: int) -> Tensor:
             mu, log_sigma = posterior(u())
