@@ -7,8 +7,9 @@ from scipy import stats
 import adversaria as adv
 from adversaria.data import DataSpec
 from adversaria.distributions import log_normal
-from adversaria.nn.flows import ActNorm, Autoregressive, Coupling, Inverse, Scaling, Splines
+from adversaria.nn.flows import ActNorm, Autoregressive, Coupling, Inverse, Scaling
 from adversaria.nn.mlp import MLP
+from adversaria.nn.splines import Splines
 
 pytestmark = pytest.mark.usefixtures("float64")
 NAMES = ["maf", "iaf", "spline-flow", "planar", "radial", "realnvp", "nice"]

@@ -16,7 +16,7 @@ from adversaria.metrics.kinds import likelihood_estimate
 from adversaria.metrics.likelihood import importance_weighted, negative_log_likelihood
 from adversaria.nn.codebook import Codebook
 from adversaria.nn.dequantise import Dequantised
-from adversaria.nn.flows import spline
+from adversaria.nn.splines import spline
 from adversaria.recipes.autoregressive.pixelcnn import Residual
 
 BITS = DataSpec("binary", (9,))

@@ -15,6 +15,7 @@ from adversaria.data import made
 from adversaria.data.stacked import Stacks, base_of
 from adversaria.errors import UserError
 from adversaria.evaluation.controls import gather
+from adversaria.evaluation.likelihoods import held_out, model_of
 from adversaria.evaluation.stacks import StackClassifier, stack_classifier, stack_coverage
 from adversaria.metrics.balls import manifold as precision_and_the_like
 from adversaria.metrics.bins import bins_test
@@ -30,11 +31,8 @@ from adversaria.metrics.copying import (
     neighbour_ratio,
 )
 from adversaria.metrics.estimate import Estimate, Null, difference
-from adversaria.metrics.floors import closed_forms
 from adversaria.metrics.frechet import frechet_distance
 from adversaria.metrics.kernel import kernel_distance
-from adversaria.metrics.kinds import of_spec
-from adversaria.metrics.likelihood import negative_log_likelihood
 from adversaria.metrics.modes import class_coverage, mode_coverage
 from adversaria.metrics.nearest_test import nearest_neighbour_test
 from adversaria.metrics.paths import path_length
@@ -48,16 +46,11 @@ from adversaria.metrics.vendi import vendi_score
 
 if TYPE_CHECKING:
     from adversaria.evaluation.sets import Sets
-    from adversaria.game import Game
 
 Found = Mapping[str, Estimate]
 _CLASSIFIERS: dict[str, StackClassifier] = {}
 """Of stacked data, by the fingerprint of what is stacked: trained once in a process."""
 
-HELD = 1000
-"""Held-out examples that a likelihood is averaged over, at most."""
-FITTED = 20_000
-"""Training examples that a floor is fitted to, at most."""
 LOST = 0.2
 """A bin or class is lost where its share is below this part of the real one,"""
 ENOUGH = 10
@@ -222,18 +215,9 @@ def _training(sets: Sets) -> Tensor:
     return sets.train
 
 
-def _model(sets: Sets, *abilities: str) -> Game:
-    if sets.game is None:
-        raise UserError("needs the model, not its samples alone")
-    if not all(map(sets.game.can, abilities)):
-        missing = ", ".join(ability for ability in abilities if not sets.game.can(ability))
-        raise UserError(f"the model lacks what this needs: {missing}")
-    return sets.game
-
-
 def path(sets: Sets) -> Found:
     """Path length in the features."""
-    game = _model(sets, "latent", "decode")
+    game = model_of(sets, "latent", "decode")
     n = min(500, len(sets.generated))
     with game.at_rest():
         found = path_length(
@@ -243,44 +227,9 @@ def path(sets: Sets) -> Found:
     return {"path-length": found}
 
 
-def held_out(sets: Sets, most: int = HELD) -> Tensor:
-    """Real examples that likelihoods and posteriors are measured on."""
-    return sets.real_x[:most]
-
-
-def likelihood(sets: Sets) -> Found:
-    """Negative log-likelihood by the tightest means the model has."""
-    game = _model(sets)
-    x = held_out(sets).to(game.device)
-    if not any(map(game.can, ("log_prob", "bound", "infer"))):
-        raise UserError("the model has no likelihood; a decoder's can be annealed: adversaria evaluate RUN --anneal 50")
-    facts = {k: v for k, v in sets.facts.items() if "features" not in k}
-    found = negative_log_likelihood(game, x, data=of_spec(sets.data.spec), samples=None, protocol=facts)
-    return {"likelihood": _of_pixels(found, sets)}
-
-
-def _of_pixels(found: Estimate, sets: Sets) -> Estimate:
-    """The estimate, with a warning where the pixels aren't those that others publish numbers of."""
-    if not sets.data.lossy:
-        return found
-    warning = "pixels were JPEG-coded: it compares with no published number on them as they were before"
-    return replace(found, bias=f"{warning}; {found.bias}" if found.bias else warning)
-
-
-def floors(sets: Sets) -> Found:
-    """What the same held-out examples cost under models in closed form."""
-    game = _model(sets)
-    if not any(map(game.can, ("log_prob", "bound", "infer"))):
-        raise UserError("the model has no likelihood to set a floor beside")
-    places = sets.data.members("train")[-1][:FITTED]
-    facts = {k: v for k, v in sets.facts.items() if "features" not in k}
-    found = closed_forms(gather(sets.data, places), held_out(sets), sets.data.spec, protocol=facts)
-    return {f"floor-{name}": _of_pixels(estimate, sets) for name, estimate in found.items()}
-
-
 def classification(sets: Sets) -> Found:
     """Share of the reference's split that the model itself puts into a wrong class."""
-    game, data = _model(sets, "classify"), sets.data
+    game, data = model_of(sets, "classify"), sets.data
     if data.labels is None:
         raise UserError("these data have no labels")
     places = np.concatenate([data.splits[split] for split in sets.facts["split"].split(" and ")])
@@ -293,7 +242,7 @@ def classification(sets: Sets) -> Found:
 
 def latents(sets: Sets) -> Found:
     """The bound taken apart, and active units."""
-    game = _model(sets)
+    game = model_of(sets)
     found = game_surgery(game, held_out(sets).to(game.device), seed=sets.seed)
     named = {name.replace(" ", "-").lower(): estimate for name, estimate in found.items()}
     active = named.get("active-units")
@@ -305,7 +254,7 @@ def latents(sets: Sets) -> Found:
 
 def codes(sets: Sets) -> Found:
     """Use of a codebook."""
-    game = _model(sets, "tokens")
+    game = model_of(sets, "tokens")
     x = held_out(sets).to(game.device)
     tokens = torch.cat([game.ask("tokens", part).cpu() for part in x.split(500)])
     found = codebook_use(tokens, game.codebook, seed=sets.seed)

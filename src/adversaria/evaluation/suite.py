@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from adversaria.errors import UserError, unknown
+from adversaria.evaluation import likelihoods
 from adversaria.evaluation import measures as by
 from adversaria.evaluation.sets import Sets
 from adversaria.metrics.estimate import Estimate, Null
@@ -47,8 +48,9 @@ METRICS: dict[str, Metric] = {
     "birthday": Metric(by.birthday, ("birthday",)),
     "copies": Metric(by.copies, ("copying", "near-copies", "authenticity", "train-against-test"), quick=True),
     "path-length": Metric(by.path, ("path-length",)),
-    "likelihood": Metric(by.likelihood, ("likelihood",), in_features=False),
-    "floors": Metric(by.floors, tuple(f"floor-{name}" for name in ("uniform", "gaussian", "bernoulli", "chow-liu")),
+    "likelihood": Metric(likelihoods.likelihood, ("likelihood",), in_features=False),
+    "floors": Metric(likelihoods.floors,
+                     tuple(f"floor-{name}" for name in ("uniform", "gaussian", "bernoulli", "chow-liu")),
                      in_features=False),
     "classification": Metric(by.classification, ("classification",), quick=True, in_features=False),
     "latents": Metric(by.latents, ("active-units", "mutual-information", "marginal-kl", "rate", "distortion"),

@@ -18,15 +18,9 @@ from adversaria.data.spec import DataSpec, Kind
 from adversaria.errors import UserError
 from adversaria.game.game import Game, seeded
 from adversaria.metrics.likelihood import log_mean_exp
+from adversaria.oracles.tiny import GRID, TINY, everything, examples, on_a_grid, place, whole
 
 State = Literal["holds", "fails", "can't be tried"]
-TINY: dict[Kind, tuple[DataSpec, ...]] = {
-    "image": (DataSpec("image", (1, 2, 4), classes=2, levels=2), DataSpec("image", (3, 2, 2), classes=2, levels=2)),
-    "points": (DataSpec("points", (2,), classes=2),),
-    "binary": (DataSpec("binary", (7,), classes=2),),
-    "sequence": (DataSpec("sequence", (4,), categories=3),),
-}
-"""Data of which every example can be counted, or every place be visited."""
 EXACT = 1e-9
 CHANCE = 1e-4
 """Below it a test's p is no chance."""
@@ -125,17 +119,17 @@ def looks_ahead(game: Game, spec: DataSpec) -> Told:
     if not (spec.alphabet and game.can("law")):
         return None
     levels = torch.randint(0, spec.alphabet, (6, spec.size))
-    law = game.ask("law", _whole(levels, spec))
+    law = game.ask("law", whole(levels, spec))
     if float(law.logsumexp(2).abs().max()) > EXACT:
         return False, f"laws add up to 1 within {float(law.logsumexp(2).exp().sub(1).abs().max()):.2g} only"
-    gap = law.gather(2, levels[..., None])[..., 0].sum(1) - game.log_prob(_whole(levels, spec))
+    gap = law.gather(2, levels[..., None])[..., 0].sum(1) - game.log_prob(whole(levels, spec))
     if float(gap.abs().max()) > EXACT:
         return False, f"the product of the laws is off the probability by {float(gap.abs().max()):.2g} nats"
     seen = 0
     for i in range(spec.size):
         other = levels.clone()
         other[:, i] = (other[:, i] + 1) % spec.alphabet
-        change = (game.ask("law", _whole(other, spec)) - law).abs().amax((0, 2))
+        change = (game.ask("law", whole(other, spec)) - law).abs().amax((0, 2))
         if float(change[: i + 1].max()) > EXACT:
             first = int((change[: i + 1] > EXACT).nonzero()[0])
             return False, f"the law of number {first + 1} moves with number {i + 1}, which comes after it or is it"
@@ -148,7 +142,7 @@ def mass(game: Game, spec: DataSpec) -> Told:
     """The density's integral against samples."""
     if not (spec.kind == "points" and game.can("log_prob") and game.condition is None):
         return None
-    log_p, edge = _on_a_grid(game)
+    log_p, edge = on_a_grid(game)
     inside = (game.sample(20_000, seed=0).abs() < edge).all(1).double().mean()
     error = ERRORS * float((inside * (1 - inside) / 20_000).sqrt()) + 5e-3
     total = float(log_p.exp().sum())
@@ -159,7 +153,7 @@ def entropy(game: Game, spec: DataSpec) -> Told:
     """How likely samples are, and ought to be."""
     if not (spec.kind == "points" and game.can("log_prob") and game.condition is None):
         return None
-    log_p, edge = _on_a_grid(game)
+    log_p, edge = on_a_grid(game)
     cell = 2 * math.log(2 * edge / (GRID - 1))
     due = float((log_p.exp() * (log_p - cell)).sum())
     x = game.sample(20_000, seed=1)
@@ -173,7 +167,7 @@ def inverse(game: Game, spec: DataSpec) -> Told:
     lossless = game.can("encode") and game.can("decode") and not game.can("infer")
     if not (lossless and (game.can("log_prob") or game.can("bound"))):
         return None
-    x = _examples(spec, 64)
+    x = examples(spec, 64)
     gap = float((game.decode(game.encode(x)) - x).abs().max())
     return gap < 1e-6, f"64 examples come back within {gap:.2g}"
 
@@ -212,7 +206,7 @@ def posterior(game: Game, spec: DataSpec) -> Told:
     if not _weighs(game):
         return None
     told: Told = None
-    for one in _examples(spec, 3):
+    for one in examples(spec, 3):
         many = one.expand(DRAWS, *one.shape)
         (z, log_q), (other, _) = game.ask("infer", many, seed=0), game.ask("infer", many, seed=1)
         told = _has_density(z, other, log_q)
@@ -238,7 +232,7 @@ def bounds(game: Game, spec: DataSpec) -> Told:
     """Bounds by more samples are higher."""
     if not _weighs(game):
         return None
-    x = _examples(spec, 50)
+    x = examples(spec, 50)
     log_w = torch.stack([_log_weight(game, x) for _ in range(200)], 1)
     each = [log_mean_exp(log_w.view(50, -1, k)).mean(1) for k in (1, 10, 100)]
     rises = [after - before for before, after in itertools.pairwise(each)]
@@ -248,14 +242,14 @@ def bounds(game: Game, spec: DataSpec) -> Told:
 
 def kind_and_seed(game: Game, spec: DataSpec) -> Told:
     """What samples are, and that a seed decides them."""
-    given = torch.arange(40) % 2 if game.condition == "label" else _examples(spec, 40)
+    given = torch.arange(40) % 2 if game.condition == "label" else examples(spec, 40)
     x, again = (game.sample(40, given if game.condition else None, seed=3) for _ in range(2))
     if x.shape != (40, *spec.shape) or not bool(x.isfinite().all()):
         return False, f"samples have shape {tuple(x.shape)}, or aren't finite"
     if spec.kind == "image" and float(x.abs().max()) > 1 + 1e-6:
         return False, f"pixels reach {float(x.abs().max()):.3g}; they are in [-1, 1]"
     discrete = spec.kind == "sequence" or (spec.kind == "binary" and (game.can("log_prob") or game.can("likelihood")))
-    if discrete and not torch.equal(_whole(spec.to_levels(x), spec).to(x.dtype), x):
+    if discrete and not torch.equal(whole(spec.to_levels(x), spec).to(x.dtype), x):
         return False, "samples aren't symbols of the data"
     same = torch.equal(x, again)
     return same, f"40 samples of the data's kind; the same seed draws {'the same' if same else 'others'}"
@@ -270,38 +264,6 @@ DRAWS = 4_000
 """Codes that a density is tried at."""
 INWARD = 0.85
 """How much narrower than the codes the normal is that their density is set against."""
-GRID = 1_201
-EDGE = 15.0
-
-
-def everything(spec: DataSpec) -> Tensor:
-    """All examples there are of a discrete kind."""
-    levels = torch.cartesian_prod(*[torch.arange(spec.alphabet)] * spec.size)
-    return _whole(levels, spec)
-
-
-def place(x: Tensor, spec: DataSpec) -> Tensor:
-    """Of examples, their places in `everything`."""
-    return spec.to_levels(x.cpu()) @ (spec.alphabet ** torch.arange(spec.size - 1, -1, -1))
-
-
-def _whole(levels: Tensor, spec: DataSpec) -> Tensor:
-    x = spec.from_levels(levels)
-    return x if spec.kind == "sequence" else x.to(torch.get_default_dtype())
-
-
-def _examples(spec: DataSpec, n: int) -> Tensor:
-    if spec.kind == "points":
-        return torch.randn(n, *spec.shape)
-    return _whole(torch.randint(0, spec.alphabet, (n, spec.size)), spec)
-
-
-def _on_a_grid(game: Game) -> tuple[Tensor, float]:
-    """log of the mass of each cell of a square, and its edge."""
-    side = torch.linspace(-EDGE, EDGE, GRID)
-    points = torch.cartesian_prod(side, side)
-    log_p = torch.cat([game.log_prob(part) for part in points.split(200_000)])
-    return log_p + 2 * math.log(2 * EDGE / (GRID - 1)), EDGE
 
 
 def _weighs(game: Game) -> bool:

@@ -16,8 +16,9 @@ from pydantic.dataclasses import dataclass
 from adversaria.data import DataSpec
 from adversaria.density import flow_game
 from adversaria.game import CHECKED, Adam, Count, Game, Recipe, Reference
-from adversaria.nn.flows import ActNorm, Composite, Flow, Splines
+from adversaria.nn.flows import ActNorm, Composite, Flow
 from adversaria.nn.mlp import MLP
+from adversaria.nn.splines import Splines
 
 REFERENCE = Reference(
     title="Neural Spline Flows",

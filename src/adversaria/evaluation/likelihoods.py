@@ -1,0 +1,75 @@
+"""Likelihoods of held-out examples, and what the same examples cost under closed forms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from adversaria.errors import UserError
+from adversaria.evaluation.controls import gather
+from adversaria.metrics.estimate import Estimate
+from adversaria.metrics.floors import closed_forms
+from adversaria.metrics.kinds import of_spec
+from adversaria.metrics.likelihood import negative_log_likelihood
+
+if TYPE_CHECKING:
+    from adversaria.evaluation.sets import Sets
+    from adversaria.game import Game
+
+Found = Mapping[str, Estimate]
+HELD = 1000
+"""Held-out examples that a likelihood is averaged over, at most."""
+FITTED = 20_000
+"""Training examples that a floor is fitted to, at most."""
+
+
+def model_of(sets: Sets, *abilities: str) -> Game:
+    """The model, with the abilities that a metric needs.
+
+    Raises:
+        UserError: where there is none, or it lacks one.
+    """
+    if sets.game is None:
+        raise UserError("needs the model, not its samples alone")
+    if not all(map(sets.game.can, abilities)):
+        missing = ", ".join(ability for ability in abilities if not sets.game.can(ability))
+        raise UserError(f"the model lacks what this needs: {missing}")
+    return sets.game
+
+
+def held_out(sets: Sets, most: int = HELD) -> Tensor:
+    """Real examples that likelihoods and posteriors are measured on."""
+    return sets.real_x[:most]
+
+
+def likelihood(sets: Sets) -> Found:
+    """Negative log-likelihood by the tightest means the model has."""
+    game = model_of(sets)
+    x = held_out(sets).to(game.device)
+    if not any(map(game.can, ("log_prob", "bound", "infer"))):
+        raise UserError("the model has no likelihood; a decoder's can be annealed: adversaria evaluate RUN --anneal 50")
+    facts = {k: v for k, v in sets.facts.items() if "features" not in k}
+    found = negative_log_likelihood(game, x, data=of_spec(sets.data.spec), samples=None, protocol=facts)
+    return {"likelihood": _of_pixels(found, sets)}
+
+
+def _of_pixels(found: Estimate, sets: Sets) -> Estimate:
+    """The estimate, with a warning where the pixels aren't those that others publish numbers of."""
+    if not sets.data.lossy:
+        return found
+    warning = "pixels were JPEG-coded: it compares with no published number on them as they were before"
+    return replace(found, bias=f"{warning}; {found.bias}" if found.bias else warning)
+
+
+def floors(sets: Sets) -> Found:
+    """What the same held-out examples cost under models in closed form."""
+    game = model_of(sets)
+    if not any(map(game.can, ("log_prob", "bound", "infer"))):
+        raise UserError("the model has no likelihood to set a floor beside")
+    places = sets.data.members("train")[-1][:FITTED]
+    facts = {k: v for k, v in sets.facts.items() if "features" not in k}
+    found = closed_forms(gather(sets.data, places), held_out(sets), sets.data.spec, protocol=facts)
+    return {f"floor-{name}": _of_pixels(estimate, sets) for name, estimate in found.items()}

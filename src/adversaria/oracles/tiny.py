@@ -1,0 +1,53 @@
+"""Data so small that every example can be counted, or every place be visited."""
+
+import math
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from adversaria.data.spec import DataSpec, Kind
+from adversaria.game.game import Game
+
+TINY: dict[Kind, tuple[DataSpec, ...]] = {
+    "image": (DataSpec("image", (1, 2, 4), classes=2, levels=2), DataSpec("image", (3, 2, 2), classes=2, levels=2)),
+    "points": (DataSpec("points", (2,), classes=2),),
+    "binary": (DataSpec("binary", (7,), classes=2),),
+    "sequence": (DataSpec("sequence", (4,), categories=3),),
+}
+GRID = 1_201
+EDGE = 15.0
+
+
+@lru_cache(maxsize=4)
+def everything(spec: DataSpec) -> Tensor:
+    """All examples there are of a discrete kind."""
+    levels = torch.cartesian_prod(*[torch.arange(spec.alphabet)] * spec.size)
+    return whole(levels, spec)
+
+
+def place(x: Tensor, spec: DataSpec) -> Tensor:
+    """Of examples, their places in `everything`."""
+    return spec.to_levels(x.cpu()) @ (spec.alphabet ** torch.arange(spec.size - 1, -1, -1))
+
+
+def whole(levels: Tensor, spec: DataSpec) -> Tensor:
+    """Examples of these levels (n, d), in the default type."""
+    x = spec.from_levels(levels)
+    return x if spec.kind == "sequence" else x.to(torch.get_default_dtype())
+
+
+def examples(spec: DataSpec, n: int) -> Tensor:
+    """Some at random."""
+    if spec.kind == "points":
+        return torch.randn(n, *spec.shape)
+    return whole(torch.randint(0, spec.alphabet, (n, spec.size)), spec)
+
+
+@lru_cache(maxsize=1)
+def on_a_grid(game: Game) -> tuple[Tensor, float]:
+    """log of the mass of each cell of a square, and its edge."""
+    side = torch.linspace(-EDGE, EDGE, GRID)
+    points = torch.cartesian_prod(side, side)
+    log_p = torch.cat([game.log_prob(part) for part in points.split(200_000)])
+    return log_p + 2 * math.log(2 * EDGE / (GRID - 1)), EDGE
