@@ -3,12 +3,12 @@
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-import torch
 from torch import Tensor, nn
 
 from adversaria.distributions import log_normal
 from adversaria.game import Game, Player
 from adversaria.nn.noise import normal
+from adversaria.nn.normal_codes import sampled
 from adversaria.nn.observation import Observation, PixelwiseObservation
 
 Drawn = tuple[Tensor, Tensor]
@@ -31,7 +31,7 @@ def standard(latent: int, like: nn.Module) -> Prior:
 
 def gaussian(mu: Tensor, log_sigma: Tensor) -> Drawn:
     """z = mu + sigma eps, and log N(z; mu, sigma^2)."""
-    z = mu + torch.exp(log_sigma) * torch.randn_like(mu)
+    z = sampled(mu, log_sigma)
     return z, log_normal(z, mu, log_sigma)
 
 

@@ -76,7 +76,7 @@ def test_words_and_codes_are_a_distribution_and_samples_are_given_theirs():
     for label in range(3):
         each = torch.tensor([net.nll(c[None], torch.tensor([label]))[1].item() for c in codes])
         assert torch.exp(-each).sum().item() == pytest.approx(1, abs=1e-6)
-        drawn = net.sample(torch.full((3_000,), label))
+        drawn = net.sample(3_000, (2, 2), torch.full((3_000,), label))
         index = (drawn.flatten(1) * 2 ** torch.arange(3, -1, -1)).sum(1)
         found = torch.bincount(index, minlength=16) / 3_000
         assert 0.5 * (found - torch.exp(-each)).abs().sum() < 0.06

@@ -6,7 +6,8 @@ import torch
 import adversaria as adv
 from adversaria.data import load
 from adversaria.distributions.alphabet import quantile
-from adversaria.nn.transformer import GridTransformer, Transformer
+from adversaria.nn.captions import CaptionedGrid
+from adversaria.nn.transformer import Transformer
 
 pytestmark = pytest.mark.usefixtures("float64")
 
@@ -52,7 +53,7 @@ def test_the_cached_sampler_draws_what_the_naive_one_draws(given):
 @pytest.mark.parametrize("classes", [0, 3])
 def test_a_grid_sums_to_one_and_samples_follow_it(classes):
     torch.manual_seed(0)
-    net = GridTransformer(3, (2, 2), 8, 1, 2, classes)
+    net = CaptionedGrid(3, (2, 2), torch.arange(classes)[:, None] if classes else None, 8, 1, 2)
     for p in net.parameters():
         p.data = p.data + 0.5 * torch.randn_like(p)
     codes = torch.cartesian_prod(*[torch.arange(3)] * 4).view(-1, 2, 2)

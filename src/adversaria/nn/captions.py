@@ -43,17 +43,24 @@ class CaptionedGrid(nn.Module):
         allowed[self.text :, self.size :] = True
         self.net = Transformer(allowed, width, layers, heads)
 
+    def forward(self, codes: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Logits (n, categories, H, W) of each cell of grids (n, H, W) given the words and the cells before it."""
+        logits = self.net(self._tokens(codes, labels))[:, self.text :, self.size :]
+        return logits.transpose(1, 2).unflatten(2, self.grid)
+
     def nll(self, codes: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
         """-log p of the words, and of codes (n, H, W) given them, in nats an example."""
-        tokens = self.size + codes.flatten(1)
-        if labels is not None:
-            tokens = torch.cat([self.words[labels], tokens], 1)
+        tokens = self._tokens(codes, labels)
         each = F.cross_entropy(self.net(tokens).transpose(1, 2), tokens, reduction="none")
         return each[:, : self.text].sum(1).mean(), each[:, self.text :].sum(1).mean()
 
+    def _tokens(self, codes: Tensor, labels: Tensor | None) -> Tensor:
+        tokens = self.size + codes.flatten(1)
+        return tokens if labels is None else torch.cat([self.words[labels], tokens], 1)
+
     @torch.no_grad()
-    def sample(self, given: int | Tensor) -> Tensor:
-        """Codes (n, H, W), of so many or of the classes given."""
-        n, text = (given, None) if isinstance(given, int) else (len(given), self.words[given])
+    def sample(self, n: int, shape: tuple[int, int], labels: Tensor | None = None) -> Tensor:
+        """Grids (n, H, W) drawn cell by cell."""
         noise = torch.rand(n, len(self.net.place), 1, device=self.net.place.device)
-        return (self.net.draw(noise, text)[:, self.text :] - self.size).view(n, *self.grid)
+        drawn = self.net.draw(noise, None if labels is None else self.words[labels])
+        return (drawn[:, self.text :] - self.size).view(n, *shape)

@@ -13,19 +13,9 @@ from torch.func import functional_call
 from adversaria.distributions import log_normal
 from adversaria.nn.mlp import MLP
 from adversaria.nn.noise import normal
+from adversaria.nn.normal_codes import moments, sampled
 
 Moments = tuple[Tensor, Tensor]
-
-
-def moments(net: nn.Module, x: Tensor) -> Moments:
-    """Mean and log standard deviation, (n, d) each, from a network with 2 d outputs."""
-    mu, log_sigma = net(x).chunk(2, 1)
-    return mu, log_sigma.clamp(-7, 7)
-
-
-def sampled(mu: Tensor, log_sigma: Tensor) -> Tensor:
-    """mu + sigma eps."""
-    return mu + torch.exp(log_sigma) * torch.randn_like(mu)
 
 
 class Generated(nn.Module):
@@ -47,14 +37,14 @@ class Generated(nn.Module):
         layers = z.split(self.sizes, 1)
         total = log_normal(layers[-1])
         for step, below, above in zip(self.steps, layers, layers[1:], strict=False):
-            total = total + log_normal(below, *moments(step, above))
+            total = total + log_normal(below, *moments(step(above)))
         return total
 
     def draw(self, n: int, like: nn.Module) -> Tensor:
         """Codes of all layers, on the device of a network."""
         layers = [normal(n, self.sizes[-1], like=like)]
         for step in reversed(list(self.steps)):
-            layers.append(sampled(*moments(step, layers[-1])))
+            layers.append(sampled(*moments(step(layers[-1]))))
         return torch.cat(layers[::-1], 1)
 
 
@@ -77,11 +67,11 @@ class BottomUp(nn.Module):
 
     def draw(self, x: Tensor, k: int = 1) -> tuple[Tensor, Tensor]:
         """`k` codes of all layers for each example, (k n, d), those of the first draw first; and log q of them."""
-        mu, log_sigma = (part.repeat(k, 1) for part in moments(self.steps[0], x))
+        mu, log_sigma = (part.repeat(k, 1) for part in moments(self.steps[0](x)))
         layers = [sampled(mu, log_sigma)]
         log_q = log_normal(layers[0], mu, log_sigma)
         for step in list(self.steps)[1:]:
-            mu, log_sigma = moments(step, layers[-1])
+            mu, log_sigma = moments(step(layers[-1]))
             layers.append(sampled(mu, log_sigma))
             log_q = log_q + log_normal(layers[-1], mu, log_sigma)
         return torch.cat(layers, 1), log_q
@@ -92,7 +82,7 @@ class BottomUp(nn.Module):
         below = [x, *layers[:-1]]
         total = torch.zeros(len(z), dtype=z.dtype, device=z.device)
         for step, given, drawn in zip(self.steps, below, layers, strict=True):
-            mu, log_sigma = (part.repeat(len(z) // len(part), 1) for part in moments(step, given))
+            mu, log_sigma = (part.repeat(len(z) // len(part), 1) for part in moments(step(given)))
             total = total + log_normal(drawn, mu, log_sigma)
         return total
 
@@ -138,12 +128,12 @@ class Ladder(nn.Module):
         own = []
         for up, head in zip(self.up, self.heads, strict=True):
             x = torch.relu(up(x))
-            own.append(moments(head, x))
+            own.append(moments(head(x)))
         mu, log_sigma = own[-1]
         layers = [sampled(mu, log_sigma)]
         log_q = log_normal(layers[0], mu, log_sigma)
         for step, (mu, log_sigma) in zip(reversed(list(p.steps)), own[-2::-1], strict=True):
-            mu, log_sigma = joined((mu, log_sigma), moments(step, layers[-1]))
+            mu, log_sigma = joined((mu, log_sigma), moments(step(layers[-1])))
             layers.append(sampled(mu, log_sigma))
             log_q = log_q + log_normal(layers[-1], mu, log_sigma)
         return torch.cat(layers[::-1], 1), log_q

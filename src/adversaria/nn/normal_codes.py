@@ -4,6 +4,17 @@ import torch
 from torch import Tensor, nn
 
 
+def moments(y: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and log standard deviation, (n, d, ...) each, from 2 d outputs of a network; within e^-7 and e^7."""
+    mu, log_sigma = y.chunk(2, 1)
+    return mu, log_sigma.clamp(-7, 7)
+
+
+def sampled(mu: Tensor, log_sigma: Tensor) -> Tensor:
+    """mu + sigma eps."""
+    return mu + torch.exp(log_sigma) * torch.randn_like(mu)
+
+
 class NormalCodes(nn.Module):
     """z = mu(x) + sigma(x) eps, from a body that gives 2 `size` channels.
 
@@ -24,5 +35,4 @@ class NormalCodes(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """A draw (n, size, ...)."""
-        mu, log_sigma = self.moments(x)
-        return mu + torch.exp(log_sigma) * torch.randn_like(mu)
+        return sampled(*self.moments(x))

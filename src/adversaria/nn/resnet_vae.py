@@ -11,10 +11,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from adversaria.distributions import log_normal
+from adversaria.nn.normal_codes import moments, sampled
 from adversaria.nn.pixelcnn import MaskedConv2d
 
 Direction = Literal["bottom-up", "top-down"]
-Moments = tuple[Tensor, Tensor]
 
 
 class MapStep(nn.Module):
@@ -80,28 +80,23 @@ class Layer(nn.Module):
     def down(self, h: Tensor, told: Tensor | None, z: Tensor | None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """The features below, z, and its log q and log p: from `told` where x is known, else `z` as given or drawn."""
         d, prior, own = self.down_first(F.elu(h)).tensor_split([self.width, self.width + 2 * self.codes], 1)
-        p = _moments(prior)
+        p = moments(prior)
         log_q = h.new_zeros(len(h))
         if told is not None:
             z, log_q = self._infer(told + own if self.direction == "top-down" else told)
         elif z is None:
-            z = p[0] + torch.exp(p[1]) * torch.randn_like(p[0])
+            z = sampled(*p)
         return h + 0.1 * self.down_last(torch.cat([F.elu(d), z], 1)), z, log_q, log_normal(z, *p)
 
     def _infer(self, told: Tensor) -> tuple[Tensor, Tensor]:
-        moments, context = told.split([2 * self.codes, self.width], 1)
-        mu, log_sigma = _moments(moments)
-        z = mu + torch.exp(log_sigma) * torch.randn_like(mu)
+        own, context = told.split([2 * self.codes, self.width], 1)
+        mu, log_sigma = moments(own)
+        z = sampled(mu, log_sigma)
         log_q = log_normal(z, mu, log_sigma)
         for step in self.steps:
             z, log_det = step(z, context)
             log_q = log_q - log_det
         return z, log_q
-
-
-def _moments(y: Tensor) -> Moments:
-    mu, log_sigma = y.chunk(2, 1)
-    return mu, log_sigma.clamp(-7, 7)
 
 
 class ResNetVAE(nn.Module):

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from adversaria.distributions import log_normal
+from adversaria.nn.normal_codes import moments
 from adversaria.nn.pixelcnn import GatedStacks
 
 
@@ -29,8 +30,7 @@ class OrderedMaps(nn.Module):
     def log_prob(self, z: Tensor, maps: Tensor) -> Tensor:
         """log p of codes (n, c h w), (n,)."""
         z = z.unflatten(1, self.shape)
-        mu, log_sigma = self.stacks(z, maps).chunk(2, 1)
-        return log_normal(z, mu, log_sigma.clamp(-7, 7))
+        return log_normal(z, *moments(self.stacks(z, maps)))
 
     def draw(self, maps: Tensor) -> Tensor:
         """Codes (n, c h w)."""
@@ -41,5 +41,5 @@ class OrderedMaps(nn.Module):
 
     @staticmethod
     def _pixel(y: Tensor, noise: Tensor) -> Tensor:
-        mu, log_sigma = y.chunk(2, 1)
-        return mu + torch.exp(log_sigma.clamp(-7, 7)) * noise
+        mu, log_sigma = moments(y)
+        return mu + torch.exp(log_sigma) * noise

@@ -9,7 +9,7 @@ word for word: with data whose classes are captions the second stage draws what 
 """
 
 import math
-from typing import Annotated, Any
+from typing import Annotated
 
 import torch
 from pydantic import Field
@@ -119,18 +119,18 @@ class GumbelVAE(Recipe):
         def show(k: Tensor) -> Tensor:
             return p.show(C.decode(one_hot(k, self.codes)))
 
+        def sample(given: int | Tensor) -> Tensor:
+            n, labels = (given, None) if isinstance(given, int) else (len(given), given)
+            return show(P.sample(n, C.grid, labels))
+
         networks: dict[str, nn.Module] = {"codes": C, "observation": p, "beta": beta, "temperature": cold, "prior": P}
-        first: Any = Player("autoencoder", (C, p), autoencode, self.adam, after=count)
+        first = Player("autoencoder", (C, p), autoencode, self.adam, after=count)
+        second = Player("prior", (P,), prior, self.prior)
         return Game(
-            stages=[
-                Stage((first,), "codes"),
-                Stage(
-                    (Player("prior", (P,), prior, self.prior),), "prior", data=lambda b: Batch(tokens(b.x), b.labels)
-                ),
-            ],
+            stages=[Stage((first,), "codes"), Stage((second,), "prior", data=codes_of)],
             networks=networks,
             condition="label" if self.conditional else None,
-            sample=lambda given: show(P.sample(given)),
+            sample=sample,
             reconstruct=lambda x: show(tokens(x)),
             tokens=tokens,
             codebook=self.codes,

@@ -10,16 +10,17 @@ beta weighs a mean over vectors, so that it means the same at any batch size.
 
 from typing import Literal
 
+import torch
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 from torch.nn import functional as F
 
 from adversaria.data import Batch, DataSpec
 from adversaria.game import CHECKED, Adam, Count, Game, Player, Recipe, Reference, Stage, Terms, Weight
+from adversaria.nn.captions import CaptionedGrid
 from adversaria.nn.codebook import Codebook
 from adversaria.nn.convolved import Convolved
 from adversaria.nn.pixelcnn import GatedPixelCNN
-from adversaria.nn.transformer import GridTransformer
 from adversaria.ops import straight_through
 
 REFERENCE = Reference(
@@ -85,9 +86,7 @@ class VQVAE(Recipe):
         classes = self.labels_of(spec) if self.conditional else 0
         C = Convolved(spec.shape, self.dim, self.dim, self.width)
         Q = Codebook(self.codes, self.dim, self.decay, self.revive)
-        P: GatedPixelCNN | GridTransformer = GatedPixelCNN(self.codes, self.prior_width, self.prior_layers, classes)
-        if self.prior_network == "transformer":
-            P = GridTransformer(self.codes, C.grid, self.prior_width, self.prior_layers, self.heads, classes)
+        P = self.over(C.grid, classes)
 
         def autoencode(batch: Batch) -> Terms:
             z = C.encode(batch.x)
@@ -120,3 +119,10 @@ class VQVAE(Recipe):
             tokens=lambda x: Q(C.encode(x))[1],
             codebook=self.codes,
         )
+
+    def over(self, grid: tuple[int, int], classes: int) -> GatedPixelCNN | CaptionedGrid:
+        """The prior over a grid of codes."""
+        if self.prior_network == "pixelcnn":
+            return GatedPixelCNN(self.codes, self.prior_width, self.prior_layers, classes)
+        words = torch.arange(classes)[:, None] if classes else None
+        return CaptionedGrid(self.codes, grid, words, self.prior_width, self.prior_layers, self.heads)

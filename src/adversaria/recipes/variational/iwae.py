@@ -21,7 +21,8 @@ from adversaria.data import Batch, DataSpec
 from adversaria.evidence import Drawn, Prior, latent_game
 from adversaria.game import CHECKED, Adam, Count, Game, Player, Recipe, Reference, Terms
 from adversaria.nn.backbones import Network, decoder, encoder
-from adversaria.nn.chain import BottomUp, Generated, moments
+from adversaria.nn.chain import BottomUp, Generated
+from adversaria.nn.normal_codes import moments
 from adversaria.nn.observation import Law, Observation
 
 REFERENCE = Reference(
@@ -89,7 +90,7 @@ class IWAE(Recipe):
             return q.draw(x)
 
         def posterior(x: Tensor) -> tuple[Tensor, Tensor]:
-            return moments(q.steps[0], x)
+            return moments(q.steps[0](x))
 
         one = len(self.latents) == 1
         networks = {"inference": q, "prior": p, "decoder": G, "observation": observation}
