@@ -13,6 +13,7 @@ from adversaria import catalogue
 from adversaria.api.compression import _HEADER, compress, decompress
 from adversaria.cli import main
 from adversaria.data import DataSpec
+from adversaria.density import alphabet
 from adversaria.errors import UserError
 from adversaria.ops.coding import TOTAL, Decoder, Encoder, counts
 from adversaria.runs.checking import Checker
@@ -82,7 +83,7 @@ def test_laws_sum_to_one_multiply_to_the_probability_and_never_look_ahead(name, 
     spec = DataSpec("image", shape)
     game = game_of(name, spec)
     levels = torch.randint(0, 256, (5, spec.size))
-    x = spec.from_levels(levels).double()
+    x = alphabet(spec).from_levels(levels).double()
     law = game.ask("law", x)
     assert law.shape == (5, spec.size, 256)
     torch.testing.assert_close(law.logsumexp(2), torch.zeros(5, spec.size), atol=1e-12, rtol=0)
@@ -90,23 +91,23 @@ def test_laws_sum_to_one_multiply_to_the_probability_and_never_look_ahead(name, 
     for i in range(spec.size):
         later = levels.clone()
         later[:, i:] = torch.randint(0, 256, (5, spec.size - i))
-        changed = game.ask("law", spec.from_levels(later).double())
+        changed = game.ask("law", alphabet(spec).from_levels(later).double())
         assert torch.equal(changed[:, : i + 1], law[:, : i + 1]), f"number {i} sees itself or what comes after"
     moved = levels.clone()
     moved[:, 0] = 255 - moved[:, 0]
-    assert not torch.equal(game.ask("law", spec.from_levels(moved).double())[:, 1:], law[:, 1:])
+    assert not torch.equal(game.ask("law", alphabet(spec).from_levels(moved).double())[:, 1:], law[:, 1:])
 
 
 def test_levels_are_in_raster_order_and_come_back():
     spec = DataSpec("image", (3, 2, 2))
     x = torch.randint(0, 256, (4, 3, 2, 2)) / 127.5 - 1
-    levels = spec.to_levels(x)
+    levels = alphabet(spec).to_levels(x)
     assert levels[0, :3].tolist() == ((x[0, :, 0, 0] + 1) * 127.5).round().tolist()
-    torch.testing.assert_close(spec.from_levels(levels), x)
+    torch.testing.assert_close(alphabet(spec).from_levels(levels), x)
     for kind, other in (("binary", {}), ("sequence", {"categories": 5})):
         spec = DataSpec(kind, (6,), **other)
-        x = torch.randint(0, spec.alphabet, (4, 6))
-        back = spec.from_levels(spec.to_levels(x))
+        x = torch.randint(0, alphabet(spec).levels, (4, 6))
+        back = alphabet(spec).from_levels(alphabet(spec).to_levels(x))
         assert torch.equal(back.long(), x) and (back.dtype == torch.long) == (kind == "sequence")
 
 

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from adversaria.api.run import Run
+from adversaria.density import alphabet
 from adversaria.errors import UserError
 from adversaria.ops.coding import Decoder, Encoder, counts
 
@@ -52,15 +53,15 @@ def compress(run: Run, x: Tensor) -> Compressed:
     Raises:
         UserError: where the model has no law of one number after the other.
     """
-    law, spec = _law(run), run.data.spec
-    levels = spec.to_levels(x)
+    law, numbers = _law(run), alphabet(run.data.spec)
+    levels = numbers.to_levels(x)
     encoder, ideal = Encoder(), 0.0
     for block in levels.split(BLOCK):
         for i, cumulative in _laws(law, run, block):
             symbols = block[:, i].tolist()
             for row, symbol in zip(cumulative, symbols, strict=True):
                 encoder.put(row, symbol)
-        ideal -= float(run.game.log_prob(spec.from_levels(block).to(run.game.device)).double().sum()) / np.log(2)
+        ideal -= float(run.game.log_prob(numbers.from_levels(block).to(run.game.device)).double().sum()) / np.log(2)
     checksum = zlib.crc32(levels.numpy().astype("<i4").tobytes())
     header = _HEADER.pack(MAGIC, VERSION, len(levels), _weights(run), checksum)
     return Compressed(header + encoder.finish(), len(levels), levels.numel(), ideal)
@@ -72,7 +73,7 @@ def decompress(run: Run, code: bytes) -> Tensor:
     Raises:
         UserError: for a file that isn't one of these, or of other weights, or that this machine reads otherwise.
     """
-    law, spec = _law(run), run.data.spec
+    law, numbers = _law(run), alphabet(run.data.spec)
     if len(code) < _HEADER.size or code[:4] != MAGIC:
         raise UserError("this is no file that 'adversaria compress' wrote")
     _, version, n, weights, checksum = _HEADER.unpack(code[: _HEADER.size])
@@ -82,7 +83,7 @@ def decompress(run: Run, code: bytes) -> Tensor:
         raise UserError("the file was compressed by other weights; give the run that wrote it, at the same round")
     decoder, parts = Decoder(code[_HEADER.size :]), []
     for start in range(0, n, BLOCK):
-        block = torch.zeros(min(BLOCK, n - start), spec.size, dtype=torch.long)
+        block = torch.zeros(min(BLOCK, n - start), numbers.size, dtype=torch.long)
         for i, cumulative in _laws(law, run, block):
             block[:, i] = torch.tensor([decoder.take(row) for row in cumulative])
         parts.append(block)
@@ -90,16 +91,16 @@ def decompress(run: Run, code: bytes) -> Tensor:
     if zlib.crc32(levels.numpy().astype("<i4").tobytes()) != checksum:
         raise UserError("the file doesn't come back as it was: it is damaged, or this machine rounds otherwise "
                         "(another processor, number of threads or torch); read it where it was written")  # fmt: skip
-    return spec.from_levels(levels)
+    return numbers.from_levels(levels)
 
 
 def _laws(law: Callable[[Tensor], Tensor], run: Run, block: Tensor) -> Iterator[tuple[int, np.ndarray]]:
     """For each number its place and cumulative counts (n, levels + 1), from the numbers of `block` before it alone."""
-    spec, device = run.data.spec, run.game.device
+    numbers, device = alphabet(run.data.spec), run.game.device
     before = torch.zeros_like(block)
     for i in range(block.shape[1]):
         with run.game.at_rest():
-            log_p = law(spec.from_levels(before).to(device))[:, i]
+            log_p = law(numbers.from_levels(before).to(device))[:, i]
         yield i, counts(log_p.double().cpu().numpy())
         before[:, i] = block[:, i]
 

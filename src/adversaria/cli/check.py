@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import tyro
 
 from adversaria import catalogue
+from adversaria.cli.options import destination
 from adversaria.cli.parsing import parsed
-from adversaria.errors import UserError
 from adversaria.runs.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ def run(arguments: list[str]) -> int:
     """Tries, tells and writes."""
     options = parsed(Check, arguments, prog="adversaria check")
     entry, out = _found(options)
-    if out is not None and not out.parent.is_dir():
-        raise UserError(f"there is no folder {out.parent}; make it, or write elsewhere: --out check.html")
+    if out is not None:
+        destination(out, (), "", "check.html")
     from adversaria.oracles import findings
 
     recipe = catalogue.make(str(entry.path), "smoke" if "smoke" in entry.presets else None)

@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import tyro
 
+from adversaria.cli.options import destination, write
 from adversaria.cli.parsing import parsed
-from adversaria.errors import UserError, at_least
+from adversaria.errors import at_least
 from adversaria.runs.folder import RunFolder
 
 
@@ -44,25 +45,14 @@ def run(arguments: list[str]) -> int:
     options = parsed(Complete, arguments, prog="adversaria complete")
     RunFolder.open(options.run)
     at_least("--seed", options.seed, 0)
-    out = options.out or options.run / "completions.png"
-    if out.suffix not in (".png", ".npz"):
-        raise UserError(f"'{out}' ends in '{out.suffix}'; pictures go to a .png, examples to a .npz")
-    if not out.parent.is_dir():
-        raise UserError(f"there is no folder {out.parent}; make it, or write elsewhere: --out completions.png")
-    import numpy as np
-
+    out = destination(options.out or options.run / "completions.png", (".png", ".npz"),
+                      "pictures go to a .png, examples to a .npz", "completions.png")  # fmt: skip
     from adversaria.api import load_run
     from adversaria.api.completion import complete
-    from adversaria.runs.training import storing
 
     run = load_run(options.run, options.recipe)
     shown = complete(run, options.hide, options.share, options.n, options.draws, of=options.of, seed=options.seed)
-    with storing(out.parent):
-        if out.suffix == ".npz":
-            arrays: Any = shown.arrays
-            np.savez_compressed(out, **arrays)
-        else:
-            out.write_bytes(shown.png)
+    write(out, shown.arrays, lambda: shown.png)
     first, *others = shown.said
     print(f"{out}: {first}; round {run.round}, seed {options.seed}")
     for line in others:

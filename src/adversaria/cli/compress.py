@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 
 import tyro
 
+from adversaria.cli.options import destination
 from adversaria.cli.parsing import parsed
-from adversaria.errors import UserError, at_least
+from adversaria.errors import at_least
 from adversaria.runs.folder import RunFolder
 
 
@@ -34,9 +35,7 @@ def run(arguments: list[str]) -> int:
     options = parsed(Compress, arguments, prog="adversaria compress")
     RunFolder.open(options.run)
     at_least("-n", options.n, 1)
-    out = options.out or options.run / f"{options.of}.adv"
-    if not out.parent.is_dir():
-        raise UserError(f"there is no folder {out.parent}; make it, or write elsewhere: --out images.adv")
+    out = destination(options.out or options.run / f"{options.of}.adv", (), "", "images.adv")
     import zlib
 
     from adversaria.api import load_run

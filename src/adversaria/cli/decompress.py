@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import tyro
 
+from adversaria.cli.options import destination, write
 from adversaria.cli.parsing import parsed
 from adversaria.errors import UserError
 from adversaria.runs.folder import RunFolder
@@ -31,25 +31,14 @@ def run(arguments: list[str]) -> int:
     RunFolder.open(options.run)
     if not options.file.is_file():
         raise UserError(f"there is no file {options.file}; 'adversaria compress RUN' writes one")
-    out = options.out or options.file.with_suffix(".npz")
-    if out.suffix not in (".png", ".npz"):
-        raise UserError(f"'{out}' ends in '{out.suffix}'; examples go to a .npz archive or a .png picture")
-    if not out.parent.is_dir():
-        raise UserError(f"there is no folder {out.parent}; make it, or write elsewhere: --out images.npz")
-    import numpy as np
-
+    out = destination(options.out or options.file.with_suffix(".npz"), (".png", ".npz"),
+                      "examples go to a .npz archive or a .png picture", "images.npz")  # fmt: skip
     from adversaria.api import load_run
     from adversaria.api.compression import decompress
     from adversaria.runs.sheets import sheet
-    from adversaria.runs.training import storing
 
     run = load_run(options.run, options.recipe)
     samples = run.data.spec.to_user(decompress(run, options.file.read_bytes()))
-    with storing(out.parent):
-        if out.suffix == ".npz":
-            arrays: Any = {"samples": samples}
-            np.savez_compressed(out, **arrays)
-        else:
-            out.write_bytes(sheet(run.data.spec, samples))
+    write(out, {"samples": samples}, lambda: sheet(run.data.spec, samples))
     print(f"{out}: {len(samples)} examples, {samples.dtype} of shape {samples.shape[1:]}, as they were compressed")
     return 0

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
+from adversaria.cli.options import destination, write
 from adversaria.cli.parsing import parsed
 from adversaria.errors import UserError, at_least, unknown
 from adversaria.runs.folder import RunFolder
@@ -177,25 +178,14 @@ def _unnamed(arguments: list[str]) -> UserError:
 def _run(place: Path, name: str, options: Any) -> int:
     RunFolder.open(place)
     at_least("--seed", options.seed, 0)
-    out = options.out or place / f"latent-{name}.png"
-    if out.suffix not in (".png", ".npz"):
-        raise UserError(f"'{out}' ends in '{out.suffix}'; pictures go to a .png, examples and codes to a .npz")
-    if not out.parent.is_dir():
-        raise UserError(f"there is no folder {out.parent}; make it, or write elsewhere: --out picture.png")
+    out = destination(options.out or place / f"latent-{name}.png", (".png", ".npz"),
+                      "pictures go to a .png, examples and codes to a .npz", "picture.png")  # fmt: skip
     given = _given(name, options)
-    import numpy as np
-
     from adversaria.api import latent, load_run
-    from adversaria.runs.training import storing
 
     run = load_run(place, options.recipe)
     shown = getattr(latent, name)(run, **given)
-    with storing(out.parent):
-        if out.suffix == ".npz":
-            arrays: Any = shown.arrays
-            np.savez_compressed(out, **arrays)
-        else:
-            out.write_bytes(shown.png)
+    write(out, shown.arrays, lambda: shown.png)
     first, *others = shown.said
     print(f"{out}: {first}; round {run.round}, seed {options.seed}")
     for line in others:

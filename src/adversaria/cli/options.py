@@ -5,12 +5,14 @@ from __future__ import annotations
 import shutil
 import sys
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from adversaria.errors import UserError
 from adversaria.runs.signals import Interruption
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from adversaria.api import Run
     from adversaria.runs.training import Step
@@ -45,6 +47,32 @@ def follow(run: Run, *, minutes: float | None, rounds: int | None = None, every:
     print(f"samples:  {program()} sample {run.path} -n 64 --out samples.png")
     print(f"go on:    {program()} resume {run.path} --rounds {2 * run.folder.config.rounds}")
     return 0
+
+
+def destination(out: Path, endings: tuple[str, ...], rule: str, example: str) -> Path:
+    """The file to write, after a check that it can be.
+
+    Raises:
+        UserError: for another ending than these, told by `rule`, or a folder that isn't there.
+    """
+    if endings and out.suffix not in endings:
+        raise UserError(f"'{out}' ends in '{out.suffix}'; {rule}")
+    if not out.parent.is_dir():
+        raise UserError(f"there is no folder {out.parent}; make it, or write elsewhere: --out {example}")
+    return out
+
+
+def write(out: Path, arrays: Mapping[str, Any], picture: Callable[[], bytes]) -> None:
+    """Writes an archive of arrays, or a picture, as the file's ending says."""
+    import numpy as np
+
+    from adversaria.runs.training import storing
+
+    with storing(out.parent):
+        if out.suffix == ".npz":
+            np.savez_compressed(out, **arrays)
+        else:
+            out.write_bytes(picture())
 
 
 def program() -> str:

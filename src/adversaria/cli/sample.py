@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
 
+from adversaria.cli.options import destination, write
 from adversaria.cli.parsing import parsed
-from adversaria.errors import UserError
 from adversaria.runs.folder import RunFolder
 
 
@@ -33,25 +33,15 @@ def run(arguments: list[str]) -> int:
     """Draws and writes."""
     options = parsed(Sample, arguments, prog="adversaria sample")
     RunFolder.open(options.run)
-    out = options.out or options.run / "samples.png"
-    if out.suffix not in (".png", ".npz"):
-        raise UserError(f"'{out}' ends in '{out.suffix}'; samples go to a .png picture or a .npz archive")
-    if not out.parent.is_dir():
-        raise UserError(f"there is no folder {out.parent}; make it, or write elsewhere: --out samples.png")
-    import numpy as np
-
+    out = destination(options.out or options.run / "samples.png", (".png", ".npz"),
+                      "samples go to a .png picture or a .npz archive", "samples.png")  # fmt: skip
     from adversaria.api import load_run
     from adversaria.runs.sheets import sheet
-    from adversaria.runs.training import storing
 
     run = load_run(options.run, options.recipe)
     samples, labels = run.draw(options.n, label=options.label, seed=options.seed)
-    with storing(out.parent):
-        if out.suffix == ".npz":
-            arrays: Any = {"samples": samples} if labels is None else {"samples": samples, "labels": labels}
-            np.savez_compressed(out, **arrays)
-        else:
-            out.write_bytes(sheet(run.data.spec, samples))
+    arrays = {"samples": samples} if labels is None else {"samples": samples, "labels": labels}
+    write(out, arrays, lambda: sheet(run.data.spec, samples))
     told = f"{len(samples)} samples, {samples.dtype} of shape {samples.shape[1:]}"
     print(f"{out}: {told}, round {run.round}, seed {options.seed}")
     return 0

@@ -6,6 +6,7 @@ where it is measured. Salakhutdinov and Murray (2008), Section 5.1, binarise in 
 arXiv:1509.00519, Section 5.1, draw anew. The two are different data: no number of one belongs beside one of the other.
 """
 
+import math
 from dataclasses import replace
 from typing import Literal
 
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor
 
 from adversaria.data.dataset import Dataset
-from adversaria.data.storage import Memory, Store, content_hash
+from adversaria.data.storage import Memory, Store, read_through
 from adversaria.errors import UserError, unknown
 
 Mode = Literal["static", "dynamic"]
@@ -35,16 +36,12 @@ class Bits:
     def gather(self, index: np.ndarray) -> Tensor:
         """The black and white images at `index` (k,), on the CPU, in that order."""
         grey = self.base.gather(index).numpy()
-        coins = uniform(SEED, np.asarray(index), grey[0].size if len(grey) else 0).reshape(grey.shape)
+        coins = uniform(SEED, np.asarray(index), math.prod(grey.shape[1:])).reshape(grey.shape)
         return torch.from_numpy(np.where(coins * 255 < grey, np.uint8(255), np.uint8(0)))
 
     def digest(self) -> str:
-        """SHA-256 of form and content; every image is drawn once for it."""
-        first = self.gather(np.arange(min(1, len(self)))).numpy()
-        state = content_hash(first.shape[1:], "uint8")
-        for start in range(0, len(self), _PIECE):
-            state.update(self.gather(np.arange(start, min(start + _PIECE, len(self)))).numpy().data)
-        return state.hexdigest()
+        """SHA-256 of form and content."""
+        return read_through(self)
 
 
 def uniform(seed: int, index: np.ndarray, size: int) -> np.ndarray:

@@ -82,26 +82,6 @@ class DataSpec:
             points = points * np.asarray(self.scale) + np.asarray(self.offset)
         return points.astype(np.float32)
 
-    def to_levels(self, x: Tensor) -> Tensor:
-        """Discrete examples (n, *shape) in a game as the levels of their numbers, long (n, d): in raster order, the
-        colours of a pixel beside each other."""
-        if self.kind == "image":
-            return ((x.permute(0, 2, 3, 1).flatten(1) + 1) * ((self.levels - 1) / 2)).round().long()
-        return x.flatten(1).round().long()
-
-    def from_levels(self, levels: Tensor) -> Tensor:
-        """The inverse of `to_levels`; numbers in a game are float32, tokens long."""
-        if self.kind == "image":
-            channels, height, width = self.shape
-            x = levels.float() / ((self.levels - 1) / 2) - 1
-            return x.view(-1, height, width, channels).permute(0, 3, 1, 2).contiguous()
-        return levels.view(-1, *self.shape) if self.kind == "sequence" else levels.float().view(-1, *self.shape)
-
-    @property
-    def alphabet(self) -> int:
-        """Levels that a number of a discrete example can have; 0 of points."""
-        return {"image": self.levels, "binary": 2, "sequence": self.categories}.get(self.kind, 0)
-
     def to_game(self, values: np.ndarray | Tensor, device: torch.device | str = "cpu") -> Tensor:
         """The inverse of `to_user`: float NCHW in [-1, 1], standardised points, 0/1 floats or long tokens."""
         x = torch.as_tensor(values).to(device)

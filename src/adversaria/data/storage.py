@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+_PIECE = 4096
+
 
 class Store(Protocol):
     """Examples in stored form: uint8 (n, H, W, C) for images, game form for everything else."""
@@ -30,6 +32,14 @@ class Store(Protocol):
 def content_hash(shape: tuple[int, ...], dtype: str) -> "hashlib._Hash":
     """A SHA-256 that has seen the form of one example; feed it the records in order."""
     return hashlib.sha256(f"{dtype} {shape}".encode())
+
+
+def read_through(store: Store) -> str:
+    """SHA-256 of form and content of a store whose records are made when they are asked for: each is made once."""
+    state = content_hash(tuple(store.gather(np.arange(0)).shape[1:]), "uint8")
+    for start in range(0, len(store), _PIECE):
+        state.update(store.gather(np.arange(start, min(start + _PIECE, len(store)))).numpy().data)
+    return state.hexdigest()
 
 
 class Memory:

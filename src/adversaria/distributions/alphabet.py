@@ -58,6 +58,14 @@ class Alphabet:
         channels, height, width = self.shape
         return line.view(-1, height, width, channels).permute(0, 3, 1, 2).contiguous()
 
+    def to_levels(self, x: Tensor) -> Tensor:
+        """Examples (n, *shape) -> the levels of their numbers, long (n, d)."""
+        return self.index(self.line(x))
+
+    def from_levels(self, levels: Tensor) -> Tensor:
+        """The inverse of `to_levels`, in the default type; symbols stay indices."""
+        return self.whole(self.number(levels, torch.empty(0)))
+
     def noise(self, n: int, like: Tensor) -> Tensor:
         """Uniform in [0, 1), (n, d, grains), on the device of `like` and in its type."""
         return torch.rand(n, self.size, self.grains, dtype=like.dtype, device=like.device)

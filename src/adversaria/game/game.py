@@ -40,7 +40,7 @@ class Game(nn.Module):
     | complete  | examples, bool (*shape) | examples, as they were where it is true, drawn elsewhere |
     | law       | examples                | log p of every level of each number given those before it, (n, d, levels) |
 
-    Numbers of a `law` are in the order of `DataSpec.to_levels`.
+    Numbers of a `law` are in the order of `Alphabet.to_levels`.
 
     Through the game they run without gradient, in evaluation mode and with averaged weights; `seed` makes them a
     function of their arguments.

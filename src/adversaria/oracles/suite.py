@@ -15,10 +15,11 @@ from scipy import stats
 from torch import Tensor
 
 from adversaria.data.spec import DataSpec, Kind
+from adversaria.density import alphabet
 from adversaria.errors import UserError
 from adversaria.game.game import Game, seeded
 from adversaria.metrics.likelihood import log_mean_exp
-from adversaria.oracles.tiny import GRID, TINY, everything, examples, on_a_grid, place, whole
+from adversaria.oracles.tiny import GRID, TINY, everything, examples, on_a_grid, place
 
 State = Literal["holds", "fails", "can't be tried"]
 EXACT = 1e-9
@@ -94,15 +95,16 @@ Told = tuple[bool, str] | None
 
 def sums_to_one(game: Game, spec: DataSpec) -> Told:
     """Probabilities of all examples."""
-    if not (spec.alphabet and game.can("log_prob")):
+    if not (spec.kind != "points" and game.can("log_prob")):
         return None
-    total = float(game.log_prob(everything(spec)).exp().sum())
-    return abs(total - 1) < EXACT, f"all {spec.alphabet**spec.size:,} examples have {total:.12g} together"
+    x = everything(spec)
+    total = float(game.log_prob(x).exp().sum())
+    return abs(total - 1) < EXACT, f"all {len(x):,} examples have {total:.12g} together"
 
 
 def sampler(game: Game, spec: DataSpec) -> Told:
     """Samples against probabilities."""
-    if not (spec.alphabet and game.can("log_prob") and game.condition is None):
+    if not (spec.kind != "points" and game.can("log_prob") and game.condition is None):
         return None
     p = game.log_prob(everything(spec)).exp().cpu().numpy()
     n = 4_000
@@ -116,20 +118,21 @@ def sampler(game: Game, spec: DataSpec) -> Told:
 
 def looks_ahead(game: Game, spec: DataSpec) -> Told:
     """The law of each number, and what moves it."""
-    if not (spec.alphabet and game.can("law")):
+    if not (spec.kind != "points" and game.can("law")):
         return None
-    levels = torch.randint(0, spec.alphabet, (6, spec.size))
-    law = game.ask("law", whole(levels, spec))
+    A = alphabet(spec)
+    levels = torch.randint(0, A.levels, (6, A.size))
+    law = game.ask("law", A.from_levels(levels))
     if float(law.logsumexp(2).abs().max()) > EXACT:
         return False, f"laws add up to 1 within {float(law.logsumexp(2).exp().sub(1).abs().max()):.2g} only"
-    gap = law.gather(2, levels[..., None])[..., 0].sum(1) - game.log_prob(whole(levels, spec))
+    gap = law.gather(2, levels[..., None])[..., 0].sum(1) - game.log_prob(A.from_levels(levels))
     if float(gap.abs().max()) > EXACT:
         return False, f"the product of the laws is off the probability by {float(gap.abs().max()):.2g} nats"
     seen = 0
     for i in range(spec.size):
         other = levels.clone()
-        other[:, i] = (other[:, i] + 1) % spec.alphabet
-        change = (game.ask("law", whole(other, spec)) - law).abs().amax((0, 2))
+        other[:, i] = (other[:, i] + 1) % A.levels
+        change = (game.ask("law", A.from_levels(other)) - law).abs().amax((0, 2))
         if float(change[: i + 1].max()) > EXACT:
             first = int((change[: i + 1] > EXACT).nonzero()[0])
             return False, f"the law of number {first + 1} moves with number {i + 1}, which comes after it or is it"
@@ -185,7 +188,7 @@ def jacobian(game: Game, spec: DataSpec) -> Told:
 
 def observation(game: Game, spec: DataSpec) -> Told:
     """Probabilities of all examples given each of some codes."""
-    if not (spec.alphabet and _weighs(game)):
+    if not (spec.kind != "points" and _weighs(game)):
         return None
     x, z = everything(spec), game.latent(6, seed=0)
     totals = [float(game.ask("likelihood", x, one.expand(len(x), -1)).exp().sum()) for one in z]
@@ -249,7 +252,8 @@ def kind_and_seed(game: Game, spec: DataSpec) -> Told:
     if spec.kind == "image" and float(x.abs().max()) > 1 + 1e-6:
         return False, f"pixels reach {float(x.abs().max()):.3g}; they are in [-1, 1]"
     discrete = spec.kind == "sequence" or (spec.kind == "binary" and (game.can("log_prob") or game.can("likelihood")))
-    if discrete and not torch.equal(whole(spec.to_levels(x), spec).to(x.dtype), x):
+    states = everything(spec) if discrete else x
+    if discrete and not torch.equal(states[place(x, spec).clamp(0, len(states) - 1)].to(x.dtype), x):
         return False, "samples aren't symbols of the data"
     same = torch.equal(x, again)
     return same, f"40 samples of the data's kind; the same seed draws {'the same' if same else 'others'}"

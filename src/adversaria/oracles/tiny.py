@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from adversaria.data.spec import DataSpec, Kind
+from adversaria.density import alphabet
 from adversaria.game.game import Game
 
 TINY: dict[Kind, tuple[DataSpec, ...]] = {
@@ -22,26 +23,22 @@ EDGE = 15.0
 @lru_cache(maxsize=4)
 def everything(spec: DataSpec) -> Tensor:
     """All examples there are of a discrete kind."""
-    levels = torch.cartesian_prod(*[torch.arange(spec.alphabet)] * spec.size)
-    return whole(levels, spec)
+    A = alphabet(spec)
+    return A.from_levels(torch.cartesian_prod(*[torch.arange(A.levels)] * A.size))
 
 
 def place(x: Tensor, spec: DataSpec) -> Tensor:
     """Of examples, their places in `everything`."""
-    return spec.to_levels(x.cpu()) @ (spec.alphabet ** torch.arange(spec.size - 1, -1, -1))
-
-
-def whole(levels: Tensor, spec: DataSpec) -> Tensor:
-    """Examples of these levels (n, d), in the default type."""
-    x = spec.from_levels(levels)
-    return x if spec.kind == "sequence" else x.to(torch.get_default_dtype())
+    A = alphabet(spec)
+    return A.to_levels(x.cpu()) @ (A.levels ** torch.arange(A.size - 1, -1, -1))
 
 
 def examples(spec: DataSpec, n: int) -> Tensor:
     """Some at random."""
     if spec.kind == "points":
         return torch.randn(n, *spec.shape)
-    return whole(torch.randint(0, spec.alphabet, (n, spec.size)), spec)
+    A = alphabet(spec)
+    return A.from_levels(torch.randint(0, A.levels, (n, A.size)))
 
 
 @lru_cache(maxsize=1)
