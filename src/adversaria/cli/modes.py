@@ -49,29 +49,33 @@ def run(arguments: list[str]) -> int:
     from adversaria.cli.zoo import cores, device_there
     from adversaria.zoo.modes import Wish, fill, read_all
     from adversaria.zoo.page import page
-    from adversaria.zoo.results import places, replace_file
+    from adversaria.zoo.results import place_of_page, places, replace_file
 
     device_there(options.device)
     folder = options.out or places()[0]
     wish = Wish(
-        tuple(_named("--data", options.data)), tuple(_rows(options.recipes)), options.seeds, options.stack_seeds,
+        tuple(named("--data", options.data)), tuple(row_names(options.recipes)), options.seeds, options.stack_seeds,
         options.stacked, options.jobs or cores(), options.device, "adversaria zoo modes " + shlex.join(arguments),
     )  # fmt: skip
     failed = fill(wish, folder, lambda line: print(line, flush=True), options.dry_run)
-    docs = folder.resolve().parent / "docs"
-    path = options.page or (docs / "modes.md" if docs.is_dir() and options.out is None else Path("modes.md"))
+    path = options.page or place_of_page("modes.md", folder, options.out is None)
     replace_file(path, page(read_all(folder)))
     print(f"page:     {path}")
     return 1 if failed else 0
 
 
-def _named(flag: str, text: str, apart: str = ",") -> list[str]:
+def named(flag: str, text: str, apart: str = ",") -> list[str]:
+    """What an option names, at least one.
+
+    Raises:
+        UserError: where it names nothing.
+    """
     names = [name.strip() for name in text.split(apart) if name.strip()]
     if not names:
         raise UserError(f"{flag} names nothing; give some, or leave it out")
     return names
 
 
-def _rows(text: str | None) -> list[str]:
+def row_names(text: str | None) -> list[str]:
     """Labels have commas in them: they are apart by semicolons."""
-    return [] if text is None else _named("--recipes", text, ";" if ";" in text or ", " in text else ",")
+    return [] if text is None else named("--recipes", text, ";" if ";" in text or ", " in text else ",")

@@ -20,6 +20,7 @@ VERBS = {
     "list": "every recipe with the state of its claims",
     "verify": "measure the claims of a recipe:  adversaria zoo verify dcgan --quick",
     "modes": "how many modes each adversarial recipe covers, over seeds, in a table",
+    "likelihoods": "what held-out data cost under each recipe with a likelihood, at equal budgets, in a table",
 }
 
 
@@ -73,6 +74,10 @@ def run(arguments: list[str]) -> int:
         from adversaria.cli.modes import run as modes
 
         return modes(rest)
+    if verb == "likelihoods":
+        from adversaria.cli.likelihoods import run as likelihoods
+
+        return likelihoods(rest)
     options: Any = parsed(List if verb == "list" else Verify, rest, prog=f"adversaria zoo {verb}")
     return _list(options.family) if verb == "list" else _verify(options, "adversaria zoo verify " + shlex.join(rest))
 

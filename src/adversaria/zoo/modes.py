@@ -6,18 +6,18 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from adversaria import catalogue
 from adversaria.data.stacked import Stacks
-from adversaria.errors import UserError, at_least, unknown
-from adversaria.zoo import code, coverage, results
+from adversaria.errors import at_least, unknown
+from adversaria.zoo import code, coverage, kept
 from adversaria.zoo.budgets import Row, rows, why_not
 from adversaria.zoo.coverage import SAMPLES, Cell, Covered, cover, data_of
+from adversaria.zoo.kept import Kept
 from adversaria.zoo.pool import Failure, spread
-from adversaria.zoo.verify import commit
+from adversaria.zoo.verify import stamp
 
 FORMAT = 1
 FOLDER = "modes"
@@ -83,14 +83,12 @@ class Table:
         self.source, self.wish = source, wish
         self.data = data_of(source, wish.stacked)
         self.stacks = isinstance(self.data.store, Stacks)
-        self.path = folder / FOLDER / f"{self.data.name}.json"
         facts: dict[str, Any] = {
             "format": FORMAT, "data": self.data.name, "fingerprint": self.data.fingerprint,
             "modes": self.data.spec.classes, "samples": SAMPLES[self.data.spec.kind],
         }  # fmt: skip
-        kept = read(self.path) if self.path.is_file() else {}
-        same = all(kept.get(key) == value for key, value in facts.items())
-        self.told: dict[str, Any] = kept if same else facts | {"perfect": {}, "classifier": {}, "cells": []}
+        path = folder / FOLDER / f"{self.data.name}.json"
+        self.kept = Kept(path, facts, {"perfect": {}, "classifier": {}}, ("label", "seed"))
         self.fields: dict[str, Mapping[str, Any]] = {}
         self.code: dict[str, str] = {}
 
@@ -117,51 +115,30 @@ class Table:
         return Cell(row.label, row.recipe, row.preset, json.dumps(dict(changed)), self.source, self.wish.stacked, seed,
                     self.wish.device)  # fmt: skip
 
+    def _wanted(self, cell: Cell) -> dict[str, Any]:
+        return {"label": cell.label, "seed": cell.seed, "fields": self.fields[cell.label],
+                "code": self.code[cell.label]}  # fmt: skip
+
     def holds(self, cell: Cell) -> bool:
         """Whether the cell was measured as it would be now."""
-        return any(
-            (kept["label"], kept["seed"]) == (cell.label, cell.seed) and "numbers" in kept
-            and (kept["code"], kept["fields"]) == (self.code[cell.label], self.fields[cell.label])
-            for kept in self.told["cells"]
-        )  # fmt: skip
+        return self.kept.holds(self._wanted(cell))
 
     def keep(self, cell: Cell, answer: Covered | Failure) -> None:
         """Writes the cell into the file, in place of an older one."""
-        row: dict[str, Any] = {
-            "label": cell.label, "recipe": cell.recipe, "seed": cell.seed, "fields": self.fields[cell.label],
-            "code": self.code[cell.label], "commit": commit(), "command": self.wish.command,
-            "date": datetime.now(UTC).date().isoformat(),
-        }  # fmt: skip
+        row: dict[str, Any] = {"recipe": cell.recipe, **self._wanted(cell), **stamp(self.wish.command)}
         if isinstance(answer, Failure):
             row["failed"] = answer.reason
         else:
             row |= {"seconds": answer.seconds, "machine": dict(answer.machine), "numbers": _finite(answer.numbers)}
-            self.told["perfect"] = {key: list(value) for key, value in answer.perfect.items()}
-            self.told["classifier"] = dict(answer.classifier)
-        others = [kept for kept in self.told["cells"] if (kept["label"], kept["seed"]) != (cell.label, cell.seed)]
-        self.told["cells"] = sorted([*others, row], key=lambda kept: (kept["label"], kept["seed"]))
-        results.replace_file(self.path, json.dumps(self.told, indent=1, allow_nan=False))
+            self.kept.told["perfect"] = {key: list(value) for key, value in answer.perfect.items()}
+            self.kept.told["classifier"] = dict(answer.classifier)
+        self.kept.keep(row)
 
 
 def _finite(numbers: Mapping[str, float]) -> dict[str, float | None]:
     return {key: value if math.isfinite(value) else None for key, value in numbers.items()}
 
 
-def read(path: Path) -> dict[str, Any]:
-    """A data set's cells.
-
-    Raises:
-        UserError: for a file that `zoo modes` didn't write.
-    """
-    try:
-        told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if told["format"] != FORMAT:
-            raise ValueError(f"format {told['format']}, expected {FORMAT}")
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise UserError(f"{path} can't be read ({type(error).__name__}: {error}); remove it and measure anew") from None
-    return told
-
-
 def read_all(folder: Path) -> Sequence[dict[str, Any]]:
     """All tables there are, in order of name."""
-    return [read(path) for path in sorted((folder / FOLDER).glob("*.json"))]
+    return kept.read_all(folder / FOLDER, FORMAT)

@@ -41,7 +41,7 @@ def _table(told: Mapping[str, Any]) -> Iterator[str]:
         cells = [cell for cell in told["cells"] if cell["label"] == label]
         cited = [_cited(known.get(label, {}).get(name)) for name in papers]
         rows.append([label, *_ours(cells, columns), *cited])
-    yield "\n" + "\n".join(_markdown(rows)) + "\n"
+    yield "\n" + "\n".join(markdown(rows)) + "\n"
     lost = [f"{cell['label']}, seed {cell['seed']}: {cell['failed']}" for cell in told["cells"] if "failed" in cell]
     if lost:
         yield "Without a number:\n\n" + "\n".join(f"- {line}" for line in lost) + "\n"
@@ -98,7 +98,8 @@ def _number(value: Number) -> str:
     return f"{value[0]:g} ± {value[1]:g}" if isinstance(value, tuple) else f"{value:g}"
 
 
-def _markdown(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+def markdown(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Lines of a table whose first row is its head; numbers stand to the right."""
     yield "| " + " | ".join(rows[0]) + " |"
     yield "|" + "|".join("---" if i == 0 else "---:" for i in range(len(rows[0]))) + "|"
     yield from ("| " + " | ".join(row) + " |" for row in rows[1:])

@@ -105,6 +105,12 @@ def places() -> list[Path]:
     return [Path("results"), code.PACKAGE / "results"]
 
 
+def place_of_page(name: str, folder: Path, default: bool) -> Path:
+    """Where a page made from `folder` goes: to docs/ of the checkout where that is the folder by default, else here."""
+    docs = folder.resolve().parent / "docs"
+    return docs / name if default and docs.is_dir() else Path(name)
+
+
 def rests_on(entry: Entry) -> str:
     """The hash of the code that a recipe's results rest on: its file, its claims' file, and what they import."""
     claims = CLAIMS / entry.path.name

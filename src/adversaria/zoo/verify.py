@@ -122,7 +122,7 @@ def verify(
         for line in _progress(task, checks, answer):
             say(line)
     rest = {
-        "quick": quick, "command": command, "commit": commit(), "date": datetime.now(UTC).date().isoformat(),
+        "quick": quick, **stamp(command),
         "code": code.fingerprint([entry.path, Path(import_module(module).__file__ or "")]),
     }  # fmt: skip
     found = [result(checks[place], plan, i, told[plan], rest) for plan in plans for i, place in enumerate(plan.checks)]
@@ -242,6 +242,11 @@ def _progress(task: Task, checks: Sequence[Check], answer: Told | Failure) -> li
         beside = "" if against is None else f" against {against:.4g}"
         lines.append(f"seed {task.seed}, {answer.seconds:.0f} s: {number}{beside}  {checks[place].quantity}")
     return lines
+
+
+def stamp(command: str) -> dict[str, str]:
+    """Command, commit and date, as they stand beside a number."""
+    return {"command": command, "commit": commit(), "date": datetime.now(UTC).date().isoformat()}
 
 
 def commit() -> str:
