@@ -7,12 +7,14 @@ import pytest
 import torch
 
 from adversaria import catalogue
+from adversaria.claims import held
+from adversaria.claims.held import Watch, rounds_within
 from adversaria.cli import main
 from adversaria.data import load
 from adversaria.errors import UserError
 from adversaria.game import play
 from adversaria.zoo import held_out, kept, likelihoods, results
-from adversaria.zoo.held_out import Cell, Watch, hold_out, rounds_within
+from adversaria.zoo.held_out import Cell, hold_out
 from adversaria.zoo.likelihood_page import PUBLISHED, page
 from adversaria.zoo.likelihoods import Row, rows, why_not
 from adversaria.zoo.pool import Failure
@@ -22,7 +24,7 @@ from adversaria.zoo.pool import Failure
 def short(monkeypatch):
     """Forty rounds for every cell, and codes for no more than a moment."""
     monkeypatch.setattr(held_out, "rounds_within", lambda recipe, data, budget: 40)
-    monkeypatch.setattr(held_out, "SAMPLES", 4)
+    monkeypatch.setattr(held, "SAMPLES", 4)
     return likelihoods.Wish(
         data=("digits-static",), recipes=("fvsbn", "vae, mlp"), seeds=2, budget=1.0, command="typed"
     )

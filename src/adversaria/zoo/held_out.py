@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import copy
 import json
-import math
 import tempfile
 import time
 from collections.abc import Mapping
@@ -13,29 +11,15 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
-
 from adversaria import catalogue
 from adversaria.claims.check import Trial
-from adversaria.data import Batch, Dataset, load
-from adversaria.errors import UserError
-from adversaria.game import play
-from adversaria.game.game import seeded
-from adversaria.metrics.kinds import of_spec
-from adversaria.metrics.likelihood import negative_log_likelihood
+from adversaria.claims.held import cost, rounds_within, trained
+from adversaria.data import Dataset, load
 from adversaria.zoo.coverage import MACHINE
 
 if TYPE_CHECKING:
     from adversaria.data.bits import Mode
-    from adversaria.game import Game, Recipe, Round
-
-SAMPLES = 128
-"""Codes for each example, of models with latent variables."""
-WATCHED = 500
-"""Validation examples that the objective is watched on, at most."""
-LOOKS = 20
-"""How often."""
+    from adversaria.game import Recipe
 
 
 @dataclass(frozen=True)
@@ -79,7 +63,7 @@ def data_of(source: str, binarise: Mode | None) -> Dataset:
 
 
 def hold_out(cell: Cell) -> Held:
-    """Trains for the budget's seconds, goes back to the best of `LOOKS` looks at the validation split, and measures.
+    """Trains for the budget's seconds, goes back to the best look at the validation split, and measures.
 
     How many rounds fit is measured first, since a learning rate falls over a number of rounds known beforehand.
     """
@@ -88,57 +72,14 @@ def hold_out(cell: Cell) -> Held:
     data = data_of(cell.source, cell.binarise)
     rounds = rounds_within(cell.make(), data, cell.budget)
     started = time.process_time()
-    watch = Watch(data, rounds)
     with tempfile.TemporaryDirectory(prefix="adversaria-") as folder:
-        game = Trial(cell.seed, cell.source, Path(folder)).play(cell.make(rounds), data, watch=watch)
+        game, best = trained(Trial(cell.seed, cell.source, Path(folder)), cell.make(rounds), data)
     seconds = round(time.process_time() - started, 1)
-    if not watch.best < math.inf:
-        raise UserError(f"the objective on validation examples was never finite in {rounds} rounds")
-    game.load_state_dict(watch.state)
-    x = data.examples(min(cell.examples, data.size("test")), "test").x
-    exact = game.can("log_prob")
-    found = negative_log_likelihood(game, x, data=of_spec(data.spec), samples=None if exact else SAMPLES, chunk=2_000)
+    found = cost(game, data, cell.examples)
     numbers = {
         "nll": found.value, "error": found.error, "kind": found.protocol["kind"], "unit": found.unit, "n": found.n,
-        "effective samples": found.details.get("ess_median"), "rounds": rounds, "best round": watch.at,
+        "effective samples": found.details.get("ess_median"), "rounds": rounds, "best round": best,
         "parameters": sum(p.numel() for p in game.networks.parameters() if p.requires_grad),
     }  # fmt: skip
     machine = {key: value for key, value in environment().items() if key in MACHINE and value is not None}
     return Held(numbers, seconds, machine)
-
-
-def rounds_within(recipe: Recipe, data: Dataset, budget: float) -> int:
-    """Rounds that take so many seconds of one core, at the pace of a fresh game's first two seconds."""
-    torch.manual_seed(0)
-    game = recipe.build(data.spec)
-    batches = data.batches(recipe.batch, seed=0)
-    started, done = math.nan, 0
-    for record in play(game.stage(), batches, rounds=100_000):
-        if record.number == 3:  # what is set up once is behind
-            started = time.process_time()
-        done = record.number - 3
-        spent = time.process_time() - started
-        if done > 0 and (spent > 2 or (spent > budget / 10 and done >= 5)):
-            break
-    return max(LOOKS, int(budget * done / spent))
-
-
-class Watch:
-    """The objective on validation examples, from one seed so that looks compare, and the game where it was lowest."""
-
-    def __init__(self, data: Dataset, rounds: int) -> None:
-        self.x = data.examples(min(WATCHED, data.size("valid")), "valid").x
-        self.every = max(1, rounds // LOOKS)
-        self.best, self.at = math.inf, 0
-        self.state: dict[str, Tensor] = {}
-
-    def __call__(self, game: Game, record: Round) -> None:
-        """Looks, where it is time to."""
-        if record.number % self.every:
-            return
-        (player,) = game.stage().players
-        with game.at_rest(), seeded(0):
-            parts = [sum(float(term) for term in player.objective(Batch(x)).values()) for x in self.x.split(100)]
-        told = sum(parts) / len(parts)
-        if told < self.best:
-            self.best, self.at, self.state = told, record.number, copy.deepcopy(game.state_dict())

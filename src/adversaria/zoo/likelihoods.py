@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adversaria import catalogue
+from adversaria.claims.held import SAMPLES
 from adversaria.errors import UserError, at_least, unknown
 from adversaria.metrics.floors import closed_forms
 from adversaria.zoo import code, held_out, kept
-from adversaria.zoo.held_out import SAMPLES, Cell, Held, data_of, hold_out
+from adversaria.zoo.held_out import Cell, Held, data_of, hold_out
 from adversaria.zoo.kept import Kept
 from adversaria.zoo.pool import Failure, spread
 from adversaria.zoo.verify import stamp
