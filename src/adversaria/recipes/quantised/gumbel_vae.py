@@ -32,8 +32,8 @@ REFERENCE = Reference(
 PRESETS = {
     "smoke": {"codes": 8, "width": 8, "prior_width": 8, "prior_layers": 1, "heads": 2, "batch": 8, "rounds": 6},
     "small": {"codes": 64, "width": 32, "prior_width": 48, "prior_layers": 3, "rounds": 2_000},
-    "captions": {"conditional": True, "codes": 48, "width": 32, "cooling": 2_000, "prior_width": 64, "prior_layers": 3,
-                 "rounds": 6_000},
+    "captions": {"conditional": True, "codes": 128, "width": 32, "beta": 0.3, "cooling": 2_000, "prior_width": 64,
+                 "prior_layers": 3, "rounds": 6_000},
 }  # fmt: skip
 DEPARTURES = (
     "A grid of codes from convolutions, as in 2102.12092; Jang et al. have rows of categorical variables.",
