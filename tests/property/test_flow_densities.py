@@ -76,7 +76,7 @@ LAYERS = {
     "inverse": lambda d: Inverse(Autoregressive(d, 16)),
     "additive": lambda d: Coupling((torch.arange(d) % 2).double(), MLP(d, d, 16, 2), affine=False),
     "affine": lambda d: Coupling((torch.arange(d) % 2).double(), MLP(d, 2 * d, 16, 2), affine=True),
-    "splines": lambda d: Splines((torch.arange(d) % 2).double(), MLP(d, d * 11, 16, 2), bins=4),
+    "splines": lambda d: Splines((torch.arange(d) % 2).double(), MLP(d, (d + 1) // 2 * 11, 16, 2), bins=4),
 }
 
 

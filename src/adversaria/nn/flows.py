@@ -26,6 +26,11 @@ class Flow(nn.Module, ABC):
     def inverse(self, z: Tensor) -> Tensor:
         """x with forward(x) = z."""
 
+    def back(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """x with forward(x) = z, and log |det dx/dz| (n,)."""
+        x = self.inverse(z)
+        return x, -self(x)[1]
+
 
 class Composite(Flow):
     """One map after the other."""
@@ -59,8 +64,7 @@ class Inverse(Flow):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """The flow's inverse."""
-        z = self.flow.inverse(x)
-        return z, -self.flow(z)[1]
+        return self.flow.back(x)
 
     def inverse(self, z: Tensor) -> Tensor:
         """The flow."""
@@ -159,19 +163,27 @@ class Autoregressive(Flow):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """All coordinates in one pass."""
-        m, a = self._parts(x)
+        m, a = self._parts(self.net(x))
         return (x - m) * (-a).exp(), -a.sum(1)
 
     def inverse(self, z: Tensor) -> Tensor:
-        """One pass for each coordinate."""
-        x = torch.zeros_like(z)
-        for i in range(z.shape[1]):
-            m, a = self._parts(x)
-            x = torch.cat([x[:, :i], (z * a.exp() + m)[:, i : i + 1], x[:, i + 1 :]], 1)
-        return x
+        """One coordinate after the other."""
+        return self.back(z)[0]
 
-    def _parts(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        m, a = self.net(x).unbind(1)
+    def back(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """The same, and how it changes volume."""
+        total = z.new_zeros(len(z))
+
+        def settle(y: Tensor, at: slice) -> Tensor:
+            nonlocal total
+            m, a = self._parts(y)
+            total = total + a.sum(1)
+            return z[:, at] * a.exp() + m
+
+        return self.net.unroll(len(z), settle), total
+
+    def _parts(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        m, a = y.unbind(1)
         return m, 3 * torch.tanh(a / 3)  # a scale of e^3 for one layer is plenty
 
 

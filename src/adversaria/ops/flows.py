@@ -82,10 +82,10 @@ def rational_quadratic(
     `inverse` gives x for y, the root of a quadratic (Eq. 6 to 8) whose discriminant is kept from rounding below 0, and
     log dx/dy. Durkan et al. (2019), arXiv:1906.04032.
     """
-    ends = (heights if inverse else widths).cumsum(-1)
-    bins = (x[..., None] >= ends[..., :-1]).sum(-1, keepdim=True)
+    right, top = widths.cumsum(-1), heights.cumsum(-1)
+    bins = (x[..., None] >= (top if inverse else right)[..., :-1]).sum(-1, keepdim=True)
     w, h = widths.gather(-1, bins)[..., 0], heights.gather(-1, bins)[..., 0]
-    x_0, y_0 = ((k.cumsum(-1) - k).gather(-1, bins)[..., 0] for k in (widths, heights))
+    x_0, y_0 = right.gather(-1, bins)[..., 0] - w, top.gather(-1, bins)[..., 0] - h
     d, e = slopes.gather(-1, bins)[..., 0], slopes.gather(-1, bins + 1)[..., 0]
     s = h / w
     bend = d + e - 2 * s

@@ -66,7 +66,8 @@ class SplineFlow(Recipe):
         even = (torch.arange(d) % 2 == 0).float() if d > 1 else torch.zeros(1)
         layers: list[Flow] = [ActNorm(d, image=False)]
         for k in range(self.layers):
-            read = MLP(d, d * (3 * self.bins - 1), self.hidden, 2)
-            layers.append(Splines(even if k % 2 or d == 1 else 1 - even, read, self.bins, self.edge))
+            mask = even if k % 2 or d == 1 else 1 - even
+            read = MLP(d, int((mask == 0).sum()) * (3 * self.bins - 1), self.hidden, 2)
+            layers.append(Splines(mask, read, self.bins, self.edge))
         flow = Composite(layers)
         return flow_game(flow, spec, self.adam, average=self.average)
