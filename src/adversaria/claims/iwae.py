@@ -18,7 +18,7 @@ LAYERS = {
 
 def measure(trial: Trial) -> dict[str, Measured]:
     """Four trainings."""
-    rounds = 800 if trial.quick else 3_000
+    rounds = 300 if trial.quick else 3_000
     return {
         quantity: against(trial, "iwae", "iwae", rounds, {"latents": latents, "k": 50}, {"latents": latents, "k": 1})
         for quantity, latents in LAYERS.items()
