@@ -111,7 +111,7 @@ def test_rows_are_all_recipes_with_a_likelihood_and_what_cannot_play_says_why():
 def test_a_cell_that_failed_is_told_and_tried_again(short, tmp_path, monkeypatch):
     broken = lambda task, items, jobs: ((item, Failure("UserError: diverged")) for item in items)  # noqa: E731
     with monkeypatch.context() as patched:
-        patched.setattr(likelihoods, "spread", broken)
+        patched.setattr(kept, "spread", broken)
         assert likelihoods.fill(short, tmp_path, lambda line: None) == 4
     assert "fvsbn, seed 1: UserError: diverged" in page(likelihoods.read_all(tmp_path))
     said = []
@@ -119,7 +119,7 @@ def test_a_cell_that_failed_is_told_and_tried_again(short, tmp_path, monkeypatch
 
 
 def test_a_likelihood_that_is_not_finite_is_no_number(short, tmp_path):
-    table = likelihoods.Table("digits-static", short, tmp_path)
+    table = likelihoods.Likelihoods("digits-static", short, tmp_path)
     wanted = table.cells(lambda line: None)[0]
     numbers = {"nll": math.nan, "error": math.nan, "n": 179}
     table.keep(wanted, held_out.Held(numbers, 1.0))

@@ -16,6 +16,7 @@ from adversaria.errors import UserError
 from adversaria.evaluation.stacks import StackClassifier
 from adversaria.metrics.estimate import Estimate
 from adversaria.zoo import budgets, coverage, results
+from adversaria.zoo import kept as kept_cells
 from adversaria.zoo import modes as table
 from adversaria.zoo.budgets import Row
 from adversaria.zoo.page import _mean, page
@@ -69,11 +70,11 @@ def test_what_was_measured_before_a_kill_is_kept(small, tmp_path, monkeypatch):
         yield items[0], task(items[0])
         raise KeyboardInterrupt
 
-    whole = table.spread
-    monkeypatch.setattr(table, "spread", killed)
+    whole = kept_cells.spread
+    monkeypatch.setattr(kept_cells, "spread", killed)
     with pytest.raises(KeyboardInterrupt):
         table.fill(small, tmp_path, lambda line: None)
-    monkeypatch.setattr(table, "spread", whole)
+    monkeypatch.setattr(kept_cells, "spread", whole)
     said = []
     table.fill(small, tmp_path, said.append)
     assert said[0] == "4 cells, 1 measured already"
@@ -96,7 +97,7 @@ def test_a_cell_is_measured_anew_where_anything_it_rests_on_has_changed(what, sm
 def test_a_cell_that_failed_is_told_counted_and_tried_again(small, tmp_path, monkeypatch):
     broken = lambda task, items, jobs: ((item, Failure("UserError: diverged")) for item in items)  # noqa: E731
     with monkeypatch.context() as patched:
-        patched.setattr(table, "spread", broken)
+        patched.setattr(kept_cells, "spread", broken)
         assert table.fill(small, tmp_path, lambda line: None) == 4
     assert "gan, k = 2, seed 1: UserError: diverged" in page(table.read_all(tmp_path))
     said = []

@@ -1,14 +1,125 @@
-"""Cells of a table of measurements: one JSON file a data set, in which a cell stays as long as it would come out so."""
+"""Tables of measurements: one JSON file a data set, in which a cell stays as long as it would come out the same."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
+from adversaria import catalogue
 from adversaria.errors import UserError
-from adversaria.zoo import results
+from adversaria.game import Recipe
+from adversaria.zoo import code, results
+from adversaria.zoo.pool import Failure, spread
+from adversaria.zoo.verify import stamp
+
+
+class Planned(Protocol):
+    """A cell to measure: what is trained, on what, from which seed."""
+
+    @property
+    def label(self) -> str:
+        """Of its row."""
+        ...
+
+    @property
+    def recipe(self) -> str:
+        """The recipe's name."""
+        ...
+
+    @property
+    def source(self) -> str:
+        """The data."""
+        ...
+
+    @property
+    def seed(self) -> int:
+        """Of everything random."""
+        ...
+
+    def make(self) -> Recipe:
+        """The recipe."""
+        ...
+
+
+Cell = TypeVar("Cell", bound=Planned)
+Answer = TypeVar("Answer")
+
+
+class Table(ABC, Generic[Cell, Answer]):
+    """The cells of one data set, and the file that keeps them.
+
+    Args:
+        kept: the file.
+        name: of the data.
+        task: the module that measures a cell: a cell rests on it and on its recipe's file.
+        command: what was typed.
+    """
+
+    def __init__(self, kept: Kept, name: str, task: str, command: str) -> None:
+        self.kept, self.name, self.task, self.command = kept, name, task, command
+        self.known: dict[str, dict[str, Any]] = {}
+
+    @abstractmethod
+    def cells(self, say: Callable[[str], None]) -> Sequence[Cell]:
+        """What is wanted of these data, a seed of every row after another; `say` is told what is left out, and why."""
+
+    @abstractmethod
+    def place(self, cell: Cell) -> dict[str, Any]:
+        """The entries by which the cell is found in the file."""
+
+    @abstractmethod
+    def numbers(self, answer: Answer) -> dict[str, Any]:
+        """The entries that tell what came out: "numbers", or why there are none, "failed"."""
+
+    @abstractmethod
+    def line(self, answer: Answer) -> str:
+        """What came out, for a reader."""
+
+    def wanted(self, cell: Cell) -> dict[str, Any]:
+        """The entries that a kept cell must have to stand for this one."""
+        if cell.label not in self.known:
+            fields = json.loads(json.dumps(cell.make().fields()))
+            path = catalogue.find(cell.recipe).path
+            self.known[cell.label] = {"fields": fields, "code": code.fingerprint([path, Path(self.task)])}
+        return {**self.place(cell), **self.known[cell.label]}
+
+    def holds(self, cell: Cell) -> bool:
+        """Whether the cell was measured as it would be now."""
+        return self.kept.holds(self.wanted(cell))
+
+    def keep(self, cell: Cell, answer: Answer | Failure) -> None:
+        """Writes the cell into the file, in place of an older one."""
+        told = {"failed": answer.reason} if isinstance(answer, Failure) else self.numbers(answer)
+        self.kept.keep({"recipe": cell.recipe, **self.wanted(cell), **stamp(self.command), **told})
+
+
+def fill(
+    tables: Mapping[str, Table[Cell, Answer]], measure: Callable[[Cell], Answer], jobs: int,
+    say: Callable[[str], None], dry_run: bool = False,
+) -> int:  # fmt: skip
+    """Measures the cells that tables lack; returns how many failed.
+
+    Args:
+        tables: by the source of their data.
+        measure: a cell, a function at the top of its module.
+        jobs: processes.
+        say: is called with a line for everything that happens.
+        dry_run: say what would be measured.
+    """
+    wanted = [cell for table in tables.values() for cell in table.cells(say)]
+    missing = [cell for cell in wanted if not tables[cell.source].holds(cell)]
+    say(f"{len(wanted)} cells, {len(wanted) - len(missing)} measured already")
+    failed = 0
+    for done, (cell, answer) in enumerate(spread(measure, [] if dry_run else missing, jobs), 1):
+        table = tables[cell.source]
+        table.keep(cell, answer)
+        failed += isinstance(answer, Failure)
+        told = f"failed: {answer.reason}" if isinstance(answer, Failure) else table.line(answer)
+        say(f"{done}/{len(missing)}  {cell.label}, {table.name}, seed {cell.seed}: {told}")
+    return failed
 
 
 class Kept:

@@ -13,11 +13,8 @@ from adversaria import catalogue
 from adversaria.claims.held import SAMPLES
 from adversaria.errors import UserError, at_least, unknown
 from adversaria.metrics.floors import closed_forms
-from adversaria.zoo import code, held_out, kept
+from adversaria.zoo import held_out, kept
 from adversaria.zoo.held_out import Cell, Held, data_of, hold_out
-from adversaria.zoo.kept import Kept
-from adversaria.zoo.pool import Failure, spread
-from adversaria.zoo.verify import stamp
 
 if TYPE_CHECKING:
     from adversaria.data import DataSpec
@@ -121,47 +118,26 @@ def fill(wish: Wish, folder: Path, say: Callable[[str], None] = print, dry_run: 
 
     A cell is kept where its code, its hyperparameters, the data, the budget and the number of examples are the same.
     """
-    tables = {source: Table(source, wish, folder) for source in wish.data}
-    wanted = [cell for table in tables.values() for cell in table.cells(say)]
-    missing = [cell for cell in wanted if not tables[cell.source].holds(cell)]
-    say(f"{len(wanted)} cells, {len(wanted) - len(missing)} measured already")
-    if dry_run:
-        return 0
-    failed = 0
-    for done, (cell, answer) in enumerate(spread(hold_out, missing, wish.jobs), 1):
-        table = tables[cell.source]
-        table.keep(cell, answer)
-        failed += isinstance(answer, Failure)
-        say(f"{done}/{len(missing)}  {cell.label}, {table.data.name}, seed {cell.seed}: {_told(answer)}")
-    return failed
+    tables = {source: Likelihoods(source, wish, folder) for source in wish.data}
+    return kept.fill(tables, hold_out, wish.jobs, say, dry_run)
 
 
-def _told(answer: Held | Failure) -> str:
-    if isinstance(answer, Failure):
-        return f"failed: {answer.reason}"
-    n = answer.numbers
-    told = f"{n['nll']:.4g} ± {n['error']:.2g} {n['unit']}, {n['kind']}, {n['n']} examples"
-    return f"{told}; best of {n['rounds']:,} rounds at {n['best round']:,}, {answer.seconds:g} s"
-
-
-class Table:
-    """The cells of one data set, and the file that keeps them."""
+class Likelihoods(kept.Table[Cell, Held]):
+    """The cells of one data set."""
 
     def __init__(self, source: str, wish: Wish, folder: Path) -> None:
         self.source, self.wish, self.data = source, wish, data_of(source, wish.binarise)
-        if not all(self.data.size(split) for split in ("valid", "test")):
-            raise UserError(
-                f"{self.data.name} has no validation or no test split, which the table of likelihoods needs"
-            )
+        data = self.data
+        if not all(data.size(split) for split in ("valid", "test")):
+            raise UserError(f"{data.name} has no validation or no test split; the table of likelihoods needs both")
+        n = min(wish.examples, data.size("test"))
         facts: dict[str, Any] = {
-            "format": FORMAT, "data": self.data.name, "fingerprint": self.data.fingerprint, "d": self.data.spec.size,
-            "train": self.data.size("train"), "n": min(wish.examples, self.data.size("test")),
-            "lossy": self.data.lossy, "samples": SAMPLES,
+            "format": FORMAT, "data": data.name, "fingerprint": data.fingerprint, "d": data.spec.size,
+            "train": data.size("train"), "n": n, "lossy": data.lossy, "samples": SAMPLES,
         }  # fmt: skip
-        path = folder / FOLDER / f"{self.data.name}.json"
-        self.kept = Kept(path, facts, {"floors": self._floors(facts["n"])}, ("label", "budget", "seed"))
-        self.fields: dict[str, Mapping[str, Any]] = {}
-        self.code: dict[str, str] = {}
+        path = folder / FOLDER / f"{data.name}.json"
+        file = kept.Kept(path, facts, {"floors": self._floors(n)}, ("label", "budget", "seed"))
+        super().__init__(file, data.name, held_out.__file__, wish.command)
 
     def _floors(self, n: int) -> dict[str, Any]:
         train = self.data.examples(min(FITTED, self.data.size("train"))).x
@@ -169,42 +145,40 @@ class Table:
         return {name: {"nll": e.value, "error": e.error, "unit": e.unit} for name, e in found.items()}
 
     def cells(self, say: Callable[[str], None]) -> list[Cell]:
-        """What is wanted of these data, a seed of every row after another."""
+        """Of all rows that can be played on these data within the budget."""
         playing: list[Row] = []
         for row in rows(self.wish.recipes):
             why = why_not(row, self.data.spec, self.wish.budget)
             if why:
-                say(f"left out of {self.data.name}: {row.label} {why}")
+                say(f"left out of {self.name}: {row.label} {why}")
             else:
                 playing.append(row)
-                fields = json.loads(json.dumps(self._cell(row, 0).make().fields()))
-                self.fields[row.label] = {name: value for name, value in fields.items() if name != "rounds"}
-                path = catalogue.find(row.recipe).path
-                self.code[row.label] = code.fingerprint([path, Path(held_out.__file__)])
         return [self._cell(row, seed) for seed in range(self.wish.seeds) for row in playing]
 
     def _cell(self, row: Row, seed: int) -> Cell:
         return Cell(row.label, row.recipe, row.preset, json.dumps(dict(row.changed)), self.source, self.wish.binarise,
                     seed, self.wish.budget, self.wish.examples)  # fmt: skip
 
-    def _wanted(self, cell: Cell) -> dict[str, Any]:
-        return {"label": cell.label, "budget": cell.budget, "seed": cell.seed, "fields": self.fields[cell.label],
-                "code": self.code[cell.label]}  # fmt: skip
+    def place(self, cell: Cell) -> dict[str, Any]:
+        """Label, budget and seed."""
+        return {"label": cell.label, "budget": cell.budget, "seed": cell.seed}
 
-    def holds(self, cell: Cell) -> bool:
-        """Whether the cell was measured as it would be now."""
-        return self.kept.holds(self._wanted(cell))
+    def wanted(self, cell: Cell) -> dict[str, Any]:
+        """Without the preset's rounds: as many are played as fit into the budget."""
+        told = super().wanted(cell)
+        return {**told, "fields": {name: value for name, value in told["fields"].items() if name != "rounds"}}
 
-    def keep(self, cell: Cell, answer: Held | Failure) -> None:
-        """Writes the cell into the file, in place of an older one."""
-        row: dict[str, Any] = {"recipe": cell.recipe, **self._wanted(cell), **stamp(self.wish.command)}
-        if isinstance(answer, Failure):
-            row["failed"] = answer.reason
-        elif not math.isfinite(answer.numbers["nll"]):
-            row["failed"] = f"{answer.numbers['n']} examples have no finite likelihood among them"
-        else:
-            row |= {"seconds": answer.seconds, "machine": dict(answer.machine), "numbers": dict(answer.numbers)}
-        self.kept.keep(row)
+    def numbers(self, answer: Held) -> dict[str, Any]:
+        """The likelihood and what belongs to it."""
+        if not math.isfinite(answer.numbers["nll"]):
+            return {"failed": f"{answer.numbers['n']} examples have no finite likelihood among them"}
+        return {"seconds": answer.seconds, "machine": dict(answer.machine), "numbers": dict(answer.numbers)}
+
+    def line(self, answer: Held) -> str:
+        """The likelihood and its protocol."""
+        n = answer.numbers
+        told = f"{n['nll']:.4g} ± {n['error']:.2g} {n['unit']}, {n['kind']}, {n['n']} examples"
+        return f"{told}; best of {n['rounds']:,} rounds at {n['best round']:,}, {answer.seconds:g} s"
 
 
 def read_all(folder: Path) -> list[dict[str, Any]]:
