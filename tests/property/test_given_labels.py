@@ -11,9 +11,12 @@ from torch import nn
 
 import adversaria as adv
 from adversaria.cli import main
-from adversaria.data import DataSpec
+from adversaria.data import DataSpec, load
 from adversaria.density import alphabet
 from adversaria.errors import UserError
+from adversaria.evaluation.features import pixels
+from adversaria.evaluation.likelihoods import likelihood
+from adversaria.evaluation.sets import prepare
 from adversaria.game import Adam, Game, Player
 from adversaria.metrics import negative_log_likelihood, over_labels
 from adversaria.metrics.estimate import comparable
@@ -203,6 +206,17 @@ def test_evaluation_tells_both_likelihoods_and_which_is_which(run, capsys):
     assert kept.name == "held-out negative log-likelihood given labels" and kept.protocol["given"] == "labels"
     held = data.examples(min(1000, data.size("valid")), "valid", seed=0)
     assert kept.value == pytest.approx(-float(again.game.log_prob(held.x, held.labels).mean()), rel=1e-5)
+
+
+def test_each_held_out_example_is_told_under_its_own_label_and_shares_are_the_training_split_s():
+    data = load("digits-static")
+    game = RECIPE.build(data.spec)
+    game.abilities["log_prob"] = lambda x, y: x.flatten(1).sum(1) - y
+    sets = prepare(data, data.examples(100, "train").x, pixels(data.spec), game=game)
+    found, x, labels = likelihood(sets), sets.real_x.flatten(1).sum(1).double(), data.labels[sets.real_places]
+    assert found["likelihood-given-labels"].value == pytest.approx(float((torch.from_numpy(labels) - x).mean()))
+    shares = np.bincount(data.labels[data.splits["train"]], minlength=10) / data.size("train")
+    assert found["likelihood"].value == pytest.approx(-float(x.mean()) - np.log(shares @ np.exp(-np.arange(10))))
 
 
 def test_examples_are_completed_given_their_own_labels_or_one_asked_for(run, tmp_path, capsys):
