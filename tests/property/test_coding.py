@@ -64,6 +64,7 @@ def test_the_suite_sees_the_laws_there_are():
         "gated-pixelcnn",
         "pixelcnn-pp",
         "pixelrnn",
+        "multiscale-pixelcnn",
     }
 
 
@@ -76,7 +77,7 @@ def game_of(name, spec):
     return game
 
 
-@pytest.mark.parametrize("shape", [(1, 3, 4), (3, 2, 2)])
+@pytest.mark.parametrize("shape", [(1, 3, 4), (3, 2, 2), (3, 1, 3)])
 @pytest.mark.parametrize("name", LAWFUL)
 @pytest.mark.usefixtures("float64")
 def test_laws_sum_to_one_multiply_to_the_probability_and_never_look_ahead(name, shape):
@@ -84,18 +85,21 @@ def test_laws_sum_to_one_multiply_to_the_probability_and_never_look_ahead(name, 
     game = game_of(name, spec)
     levels = torch.randint(0, 256, (5, spec.size))
     x = alphabet(spec).from_levels(levels).double()
-    law = game.ask("law", x)
+    law = game.law(x)
     assert law.shape == (5, spec.size, 256)
     torch.testing.assert_close(law.logsumexp(2), torch.zeros(5, spec.size), atol=1e-12, rtol=0)
     torch.testing.assert_close(law.gather(2, levels[..., None])[..., 0].sum(1), game.log_prob(x))
+    order = list(game.order or range(spec.size))
+    assert sorted(order) == list(range(spec.size))
     for i in range(spec.size):
         later = levels.clone()
-        later[:, i:] = torch.randint(0, 256, (5, spec.size - i))
-        changed = game.ask("law", alphabet(spec).from_levels(later).double())
-        assert torch.equal(changed[:, : i + 1], law[:, : i + 1]), f"number {i} sees itself or what comes after"
+        later[:, order[i:]] = torch.randint(0, 256, (5, spec.size - i))
+        changed = game.law(alphabet(spec).from_levels(later).double())
+        before = order[: i + 1]
+        assert torch.equal(changed[:, before], law[:, before]), f"number {i} sees itself or what comes after"
     moved = levels.clone()
     moved[:, 0] = 255 - moved[:, 0]
-    assert not torch.equal(game.ask("law", alphabet(spec).from_levels(moved).double())[:, 1:], law[:, 1:])
+    assert not torch.equal(game.law(alphabet(spec).from_levels(moved).double())[:, 1:], law[:, 1:])
 
 
 def test_levels_are_in_raster_order_and_come_back():
@@ -119,14 +123,18 @@ def runs(tmp_path_factory):
         for name, data in (
             ("nade", "digits-static"),
             ("pixelcnn-pp", "digits"),
+            ("multiscale-pixelcnn", "digits-static"),
             ("fvsbn", "oracle-tokens"),
             ("vae", "digits"),
         ):
             adv.train(adv.recipe(name, "smoke"), data, out=place / name)
+        adv.train(adv.recipe("gated-pixelcnn", "smoke", conditional=True), "digits-static", out=place / "conditional")
     return place
 
 
-@pytest.mark.parametrize(("name", "n"), [("nade", 179), ("pixelcnn-pp", 10), ("fvsbn", 60)])
+@pytest.mark.parametrize(
+    ("name", "n"), [("nade", 179), ("pixelcnn-pp", 10), ("fvsbn", 60), ("multiscale-pixelcnn", 150)]
+)
 def test_a_file_has_the_size_that_the_likelihood_promises_and_comes_back(runs, name, n):
     run = adv.load_run(runs / name)
     x = run.data.examples(n, "test").x
@@ -167,6 +175,9 @@ def test_a_file_that_isn_t_right_is_told(runs, spoil, said):
 def test_a_model_without_a_law_is_told(runs, capsys):
     assert main(["compress", str(runs / "vae")]) == 2
     assert "no exact law" in capsys.readouterr().err
+    assert main(["compress", str(runs / "conditional")]) == 2
+    told = capsys.readouterr().err
+    assert "needs the label of an example" in told and len(told.strip().splitlines()) == 1
     assert main(["decompress", str(runs / "nade"), "nothing.adv"]) == 2
     assert "no file nothing.adv" in capsys.readouterr().err
 

@@ -232,11 +232,11 @@ def test_18_a_commitment_on_the_wrong_side():
 def test_19_an_order_that_isn_t_the_raster_s(name):
     game = built(name, DataSpec("image", (1, 3, 3), levels=2)).double()
     x = torch.where(torch.rand(1, 1, 3, 3) < 0.5, -1.0, 1.0).double()
-    law = game.ask("law", x)[0]
+    law = game.law(x)[0]
     for i in range(9):
         other = x.clone().flatten()
         other[i] *= -1
-        changed = (game.ask("law", other.view_as(x))[0] - law).abs().amax(1) > 1e-12
+        changed = (game.law(other.view_as(x))[0] - law).abs().amax(1) > 1e-12
         assert not changed[: i + 1].any(), f"pixel {i} tells of itself or of those before it"
 
 

@@ -1,5 +1,7 @@
 """Multiscale PixelCNN: a distribution over whole images, each group from those before it, drawn in few steps."""
 
+import itertools
+
 import pytest
 import torch
 
@@ -39,6 +41,20 @@ def test_drawing_and_splitting_fit_together(size):
     assert torch.equal(split(drawn)[0], parts[0]) and not torch.equal(drawn, x)
 
 
+@pytest.mark.parametrize("size", [(4, 6), (5, 3), (1, 4), (4, 4)])
+def test_the_order_is_the_small_image_and_then_group_by_group(size):
+    game = game_of((3, *size), base=2)
+    rank = torch.empty(3 * size[0] * size[1])
+    rank[list(game.order)] = torch.arange(len(rank)).double()
+    rank = rank.view(*size, 3).permute(2, 0, 1)[None]
+    for _ in range(sum("scale" in name for name in game.networks)):
+        parts = split(rank + 1)  # 0 beyond the edge
+        for before, after in itertools.pairwise([part[part > 0] for part in parts]):
+            assert not len(after) or before.max() < after.min()
+        rank = parts[0] - 1
+    assert torch.equal(rank[0].permute(1, 2, 0).flatten(), torch.arange(rank.numel()).double())
+
+
 def test_a_group_sees_the_known_pixels_and_the_groups_before_it():
     game = game_of((1, 4, 4), base=2)
     scale = game.networks["scale_1"]
@@ -66,7 +82,7 @@ def test_samples_are_as_likely_as_the_model_says():
 
 
 def test_drawing_takes_far_fewer_steps_than_there_are_pixels():
-    game = adv.recipe("multiscale-pixelcnn", "smoke").build(DataSpec("image", (1, 32, 32)))
+    game = adv.recipe("multiscale-pixelcnn", "smoke", base=8).build(DataSpec("image", (1, 32, 32)))
     steps = []
     for name, network in game.networks.items():
         parts = network.nets if name.startswith("scale") else [network]

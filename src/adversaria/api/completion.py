@@ -13,6 +13,7 @@ from adversaria.api.run import Run
 from adversaria.data import DataSpec
 from adversaria.data.splits import generator
 from adversaria.errors import UserError, at_least
+from adversaria.runs.sampling import labels_for
 
 Hide = Literal["bottom", "top", "left", "right", "middle", "scattered"]
 MEASURED = 100
@@ -59,7 +60,7 @@ def _part(length: int, share: float) -> int:
 
 def complete(
     run: Run, hide: Hide = "bottom", share: float = 0.5, n: int = 6, draws: int = 6, *,
-    of: Literal["test", "valid", "train"] = "test", seed: int = 0,
+    of: Literal["test", "valid", "train"] = "test", label: int | None = None, seed: int = 0,
 ) -> Shown:  # fmt: skip
     """Examples, what is left of them, and completions, a row for each example.
 
@@ -70,35 +71,48 @@ def complete(
         n: examples.
         draws: completions of each.
         of: the split they come from.
+        label: what a model that takes labels is given; the examples' own without.
         seed: of examples and completions.
 
     Raises:
-        UserError: where the model can't complete.
+        UserError: where the model can't complete, or takes no label, or there is no such one.
     """
     at_least("number of examples", n, 1)
     at_least("number of completions", draws, 1)
     game, spec = run.game, run.data.spec
     if not game.can("complete"):
         raise UserError(
-            "this model cannot complete examples; those can that draw number by number, unconditionally: "
-            "'adversaria list' has them under autoregressive"
+            "this model cannot complete examples; those can that draw number by number: 'adversaria list' has them "
+            "under autoregressive"
         )
     known = known_of(spec, hide, share, seed).to(game.device)
-    x = run.data.examples(n, of, seed=seed).x.to(game.device)
-    drawn = game.complete(x.repeat_interleave(draws, 0), known, seed=seed).unflatten(0, (n, draws))
+    x, given = _examples(run, n, of, seed, label)
+    labels = None if given is None else given.repeat_interleave(draws)
+    drawn = game.complete(x.repeat_interleave(draws, 0), known, labels, seed=seed).unflatten(0, (n, draws))
     left = torch.where(known, x, torch.zeros_like(x))
     rows = list(torch.cat([x[:, None], left[:, None], drawn], 1).cpu())
     said = [f"{n} {of} examples, what is known of them ({hide} hidden, {float((~known).float().mean()):.0%}), and "
-            f"{draws} completions of each"]  # fmt: skip
-    said.append(_error(run, known, of, seed))
+            f"{draws} completions of each{_told_of(given, label)}"]  # fmt: skip
+    said.append(_error(run, known, of, seed, label))
     return Shown(run.data, rows, [f"{i}" for i in range(n)], tuple(said))
 
 
-def _error(run: Run, known: Tensor, of: str, seed: int) -> str:
+def _examples(run: Run, n: int, of: str, seed: int, label: int | None) -> tuple[Tensor, Tensor | None]:
+    """Examples, and the labels that the model is given with them."""
+    batch = run.data.examples(n, of, seed=seed)
+    own = torch.zeros(n, dtype=torch.long) if batch.labels is None else batch.labels
+    return batch.x.to(run.game.device), labels_for(run.game, run.data, own, label)
+
+
+def _told_of(given: Tensor | None, label: int | None) -> str:
+    return "" if given is None else ", given its own label" if label is None else f", given label {label}"
+
+
+def _error(run: Run, known: Tensor, of: str, seed: int, label: int | None) -> str:
     """How far completions are from the examples, beside the training mean."""
     spec, m = run.data.spec, min(MEASURED, run.data.size(of))
-    x = run.data.examples(m, of, seed=seed + 1).x.to(known.device)
-    drawn, hidden = run.game.complete(x, known, seed=seed), ~known
+    x, given = _examples(run, m, of, seed + 1, label)
+    drawn, hidden = run.game.complete(x, known, given, seed=seed), ~known
     if spec.kind == "sequence":
         wrong = (drawn != x)[:, hidden].float().mean(1)
         return f"hidden symbols drawn otherwise than they are: {_told(wrong)} ({m} {of} examples, one completion each)"

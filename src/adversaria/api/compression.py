@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,13 +51,14 @@ def compress(run: Run, x: Tensor) -> Compressed:
     """Codes discrete examples in game form (n, *shape).
 
     Raises:
-        UserError: where the model has no law of one number after the other.
+        UserError: where the model has no law of one number after the other, or is given labels.
     """
-    law, numbers = _law(run), alphabet(run.data.spec)
+    _lawful(run)
+    numbers = alphabet(run.data.spec)
     levels = numbers.to_levels(x)
     encoder, ideal = Encoder(), 0.0
     for block in levels.split(BLOCK):
-        for i, cumulative in _laws(law, run, block):
+        for i, cumulative in _laws(run, block):
             symbols = block[:, i].tolist()
             for row, symbol in zip(cumulative, symbols, strict=True):
                 encoder.put(row, symbol)
@@ -73,7 +74,8 @@ def decompress(run: Run, code: bytes) -> Tensor:
     Raises:
         UserError: for a file that isn't one of these, or of other weights, or that this machine reads otherwise.
     """
-    law, numbers = _law(run), alphabet(run.data.spec)
+    _lawful(run)
+    numbers = alphabet(run.data.spec)
     if len(code) < _HEADER.size or code[:4] != MAGIC:
         raise UserError("this is no file that 'adversaria compress' wrote")
     _, version, n, weights, checksum = _HEADER.unpack(code[: _HEADER.size])
@@ -84,7 +86,7 @@ def decompress(run: Run, code: bytes) -> Tensor:
     decoder, parts = Decoder(code[_HEADER.size :]), []
     for start in range(0, n, BLOCK):
         block = torch.zeros(min(BLOCK, n - start), numbers.size, dtype=torch.long)
-        for i, cumulative in _laws(law, run, block):
+        for i, cumulative in _laws(run, block):
             block[:, i] = torch.tensor([decoder.take(row) for row in cumulative])
         parts.append(block)
     levels = torch.cat(parts)
@@ -94,23 +96,24 @@ def decompress(run: Run, code: bytes) -> Tensor:
     return numbers.from_levels(levels)
 
 
-def _laws(law: Callable[[Tensor], Tensor], run: Run, block: Tensor) -> Iterator[tuple[int, np.ndarray]]:
-    """For each number its place and cumulative counts (n, levels + 1), from the numbers of `block` before it alone."""
-    numbers, device = alphabet(run.data.spec), run.game.device
+def _laws(run: Run, block: Tensor) -> Iterator[tuple[int, np.ndarray]]:
+    """For each number, in the model's order, its place and cumulative counts (n, levels + 1), from the numbers of
+    `block` before it alone."""
+    numbers, game = alphabet(run.data.spec), run.game
     before = torch.zeros_like(block)
-    for i in range(block.shape[1]):
-        with run.game.at_rest():
-            log_p = law(numbers.from_levels(before).to(device))[:, i]
+    for i in game.order or range(block.shape[1]):
+        log_p = game.law(numbers.from_levels(before).to(game.device))[:, i]
         yield i, counts(log_p.double().cpu().numpy())
         before[:, i] = block[:, i]
 
 
-def _law(run: Run) -> Callable[[Tensor], Tensor]:
+def _lawful(run: Run) -> None:
+    if run.game.condition is not None:
+        raise UserError(f"this model needs the {run.game.condition} of an example to code it by, and a file would have "
+                        "to hold that too; compress by a model trained without --conditional")  # fmt: skip
     if not run.game.can("law"):
         raise UserError("this model has no exact law of one number after the other to code by; those have that are "
                         "autoregressive in one order, such as pixelcnn or nade")  # fmt: skip
-    law: Callable[[Tensor], Tensor] = run.game.abilities["law"]
-    return law
 
 
 def _weights(run: Run) -> bytes:

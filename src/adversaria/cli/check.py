@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import tyro
-
 from adversaria import catalogue
 from adversaria.cli.options import destination
-from adversaria.cli.parsing import parsed
+from adversaria.cli.parsing import parsed, parsed_with
+from adversaria.errors import UserError
 from adversaria.runs.folder import RunFolder
 
 if TYPE_CHECKING:
+    from adversaria.game import Recipe
     from adversaria.oracles import Finding
 
 
@@ -22,10 +22,9 @@ class Check:
     """Tries oracles on a tiny copy of a recipe: probabilities sum to 1, nothing looks ahead, inverses and derivatives
     agree, samplers draw what densities say, bounds are in order.
 
-    Exit code 1 where one fails."""
+    Of a run, a recipe, or the file of a recipe of your own: with the run's hyperparameters, those given here, and sizes
+    from the preset smoke. Exit code 1 where one fails."""
 
-    what: tyro.conf.Positional[str]
-    """A run folder, a recipe's name, or the file of a recipe of your own."""
     seed: int = 0
     """Of weights, samples and codes."""
     out: Path | None = None
@@ -34,13 +33,19 @@ class Check:
 
 def run(arguments: list[str]) -> int:
     """Tries, tells and writes."""
-    options = parsed(Check, arguments, prog="adversaria check")
-    entry, out = _found(options)
+    if arguments and arguments[0] in ("-h", "--help"):
+        parsed(Check, ["--help"], prog="adversaria check WHAT")
+    if not arguments or arguments[0].startswith("-"):
+        raise UserError("what is to be checked? a run or a recipe:  adversaria check runs/a, adversaria check nade")
+    entry, recipe = _found(arguments[0])
+    options = parsed_with(Check, recipe, arguments[1:], f"adversaria check {arguments[0]}", str(Check.__doc__))
+    recipe, out = options.recipe, options.out
+    if out is None and Path(arguments[0]).is_dir():
+        out = Path(arguments[0]) / "check.html"
     if out is not None:
         destination(out, (), "", "check.html")
     from adversaria.oracles import findings
 
-    recipe = catalogue.make(str(entry.path), "smoke" if "smoke" in entry.presets else None)
     found: list[Finding] = []
     data = ""
     for finding in findings(recipe.build, recipe.KINDS, recipe.spec_for, options.seed):
@@ -59,10 +64,14 @@ def run(arguments: list[str]) -> int:
     return 1 if failed else 0
 
 
-def _found(options: Check) -> tuple[catalogue.Entry, Path | None]:
-    place = Path(options.what)
-    if not place.is_dir():
-        return catalogue.find(options.what), options.out
-    folder = RunFolder.open(place)
-    entry = replace(catalogue.read(place / "recipe.py"), name=folder.config.recipe)
-    return entry, options.out or place / "check.html"
+def _found(what: str) -> tuple[catalogue.Entry, Recipe]:
+    """A run's or a recipe's entry, and the recipe with the sizes of its preset smoke."""
+    place, fields = Path(what), {}
+    if place.is_dir():
+        config = RunFolder.open(place).config
+        entry, fields = replace(catalogue.read(place / "recipe.py"), name=config.recipe), config.fields
+    else:
+        entry = catalogue.find(what)
+    small = entry.presets.get("smoke", {})
+    kept = {name: value for name, value in fields.items() if name not in small}
+    return entry, catalogue.make(str(entry.path), "smoke" if small else None, **kept)

@@ -32,6 +32,8 @@ class Complete:
     """Completions of each."""
     of: Literal["test", "valid", "train"] = "test"
     """The split that they come from."""
+    label: int | None = None
+    """Of which class they are drawn, by a model that takes labels; each of its example's own without."""
     seed: int = 0
     """The same seed gives the same picture."""
     out: Path | None = None
@@ -51,7 +53,8 @@ def run(arguments: list[str]) -> int:
     from adversaria.api.completion import complete
 
     run = load_run(options.run, options.recipe)
-    shown = complete(run, options.hide, options.share, options.n, options.draws, of=options.of, seed=options.seed)
+    shown = complete(run, options.hide, options.share, options.n, options.draws, of=options.of, label=options.label,
+                     seed=options.seed)  # fmt: skip
     write(out, shown.arrays, lambda: shown.png)
     first, *others = shown.said
     print(f"{out}: {first}; round {run.round}, seed {options.seed}")

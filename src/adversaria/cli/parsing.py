@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import io
 import re
-from typing import Any
+from dataclasses import field, is_dataclass, make_dataclass
+from typing import Annotated, Any, get_type_hints
 
 import tyro
 
+from adversaria import catalogue
 from adversaria.errors import UserError
 
 SAYINGS = (
@@ -47,6 +49,60 @@ def parsed(kind: Any, arguments: list[str], prog: str, **how: Any) -> Any:
             return tyro.cli(kind, args=arguments, prog=prog, **how)
     except SystemExit:
         raise UserError(f"{one_line(told.getvalue())}; see '{prog} --help'") from None
+
+
+def parsed_with(base: type, recipe: Any, arguments: list[str], prog: str, description: str) -> Any:
+    """The options of type `base` that the arguments say, and as `recipe` that one with the hyperparameters they change.
+
+    Args:
+        base: a frozen dataclass whose fields have names.
+        recipe: whose values stand where the arguments say nothing.
+        arguments: words after the command and the recipe's name.
+        prog: the command, for its help.
+        description: what the help says first.
+
+    Raises:
+        UserError: where they can't be read, or a value is out of range.
+        SystemExit: after help was printed.
+    """
+    kind: Any = type(recipe)
+    own: Any = Annotated[kind, tyro.conf.FlagConversionOff, tyro.conf.arg(name="")]
+    both = make_dataclass(
+        f"{base.__name__}Recipe", [("recipe", own, field(default=recipe))], bases=(base,), frozen=True, kw_only=True
+    )
+    return catalogue.checked(lambda: parsed(
+        both, switched(arguments, switches(kind)), prog=prog, description=description,
+        config=(tyro.conf.AvoidSubcommands, tyro.conf.FlagCreatePairsOff),
+    ))  # fmt: skip
+
+
+def switches(kind: type, before: str = "--") -> set[str]:
+    """The flags of a dataclass's fields, and of those of its dataclasses, that are True or False."""
+    found = set()
+    for name, hint in get_type_hints(kind).items():
+        flag = before + name.replace("_", "-")
+        if hint is bool:
+            found.add(flag)
+        elif is_dataclass(hint) and isinstance(hint, type):
+            found |= switches(hint, f"{flag}.")
+    return found
+
+
+def switched(arguments: list[str], known: set[str]) -> list[str]:
+    """The same arguments, every switch with its value.
+
+    >>> switched(["--grow", "--no-grow", "--grow", "False"], {"--grow"})
+    ['--grow', 'True', '--grow', 'False', '--grow', 'False']
+    """
+    words: list[str] = []
+    for word, following in zip(arguments, [*arguments, ""][1:], strict=True):
+        if word in known and following not in ("True", "False"):
+            words += [word, "True"] if not following or following.startswith("--") else [word]
+        elif word.startswith("--no-") and f"--{word[5:]}" in known:
+            words += [f"--{word[5:]}", "False"]
+        else:
+            words.append(word)
+    return words
 
 
 def one_line(box: str) -> str:

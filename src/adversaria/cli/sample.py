@@ -13,7 +13,9 @@ from adversaria.runs.folder import RunFolder
 
 @dataclass(frozen=True)
 class Sample:
-    """Draws from a run: a .png picture, or a .npz archive with the key `samples`, and `labels` where there are any."""
+    """Draws from a run: a .png picture, or a .npz archive with the key `samples`, and `labels` where there are any.
+
+    Where all labels come in turn, each has a column of the picture."""
 
     run: tyro.conf.Positional[Path]
     """The run folder."""
@@ -36,12 +38,14 @@ def run(arguments: list[str]) -> int:
     out = destination(options.out or options.run / "samples.png", (".png", ".npz"),
                       "samples go to a .png picture or a .npz archive", "samples.png")  # fmt: skip
     from adversaria.api import load_run
+    from adversaria.runs.sampling import columns_for
     from adversaria.runs.sheets import sheet
 
     run = load_run(options.run, options.recipe)
     samples, labels = run.draw(options.n, label=options.label, seed=options.seed)
     arrays = {"samples": samples} if labels is None else {"samples": samples, "labels": labels}
-    write(out, arrays, lambda: sheet(run.data.spec, samples))
+    columns = columns_for(run.game, run.data) if options.label is None else None
+    write(out, arrays, lambda: sheet(run.data.spec, samples, columns))
     told = f"{len(samples)} samples, {samples.dtype} of shape {samples.shape[1:]}"
     print(f"{out}: {told}, round {run.round}, seed {options.seed}")
     return 0

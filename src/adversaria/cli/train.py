@@ -3,14 +3,12 @@
 import shlex
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields, is_dataclass, make_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_type_hints
-
-import tyro
+from typing import Any, Literal
 
 from adversaria import catalogue
-from adversaria.cli.parsing import parsed
+from adversaria.cli.parsing import parsed, parsed_with
 from adversaria.errors import UserError, at_least
 
 
@@ -60,51 +58,11 @@ def run(arguments: list[str]) -> int:
         raise UserError("which recipe? 'adversaria list' names them:  adversaria train dcgan --data digits")
     entry = catalogue.find(arguments[0])
     recipe = catalogue.make(arguments[0], _preset(arguments[1:]))
-    kind: Any = type(recipe)
-    own: Any = Annotated[kind, tyro.conf.FlagConversionOff, tyro.conf.arg(name="")]
-    options_type = make_dataclass(
-        "TrainRecipe",
-        [("recipe", own, field(default=recipe))],
-        bases=(Train,), frozen=True, kw_only=True,
-    )  # fmt: skip
-    options: Any = catalogue.checked(lambda: parsed(
-        options_type, switched(arguments[1:], switches(kind)), prog=f"adversaria train {arguments[0]}",
-        description=entry.summary,
-        config=(tyro.conf.AvoidSubcommands, tyro.conf.FlagCreatePairsOff),
-    ))  # fmt: skip
+    options = parsed_with(Train, recipe, arguments[1:], f"adversaria train {arguments[0]}", entry.summary)
     return _train(options, "adversaria train " + shlex.join(arguments))
 
 
 _GENERAL = "Trains a recipe on data. 'adversaria train RECIPE --help' adds the recipe's own hyperparameters."
-
-
-def switches(kind: type, before: str = "--") -> set[str]:
-    """The flags of a dataclass's fields, and of those of its dataclasses, that are True or False."""
-    found = set()
-    for name, hint in get_type_hints(kind).items():
-        flag = before + name.replace("_", "-")
-        if hint is bool:
-            found.add(flag)
-        elif is_dataclass(hint) and isinstance(hint, type):
-            found |= switches(hint, f"{flag}.")
-    return found
-
-
-def switched(arguments: list[str], known: set[str]) -> list[str]:
-    """The same arguments, every switch with its value.
-
-    >>> switched(["--grow", "--no-grow", "--grow", "False"], {"--grow"})
-    ['--grow', 'True', '--grow', 'False', '--grow', 'False']
-    """
-    words: list[str] = []
-    for word, following in zip(arguments, [*arguments, ""][1:], strict=True):
-        if word in known and following not in ("True", "False"):
-            words += [word, "True"] if not following or following.startswith("--") else [word]
-        elif word.startswith("--no-") and f"--{word[5:]}" in known:
-            words += [f"--{word[5:]}", "False"]
-        else:
-            words.append(word)
-    return words
 
 
 def _preset(arguments: list[str]) -> str | None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import torch
 from torch import Tensor
 
 from adversaria.errors import UserError
@@ -13,7 +15,7 @@ from adversaria.evaluation.controls import gather
 from adversaria.metrics.estimate import Estimate
 from adversaria.metrics.floors import closed_forms
 from adversaria.metrics.kinds import of_spec
-from adversaria.metrics.likelihood import negative_log_likelihood
+from adversaria.metrics.likelihood import negative_log_likelihood, over_labels
 
 if TYPE_CHECKING:
     from adversaria.evaluation.sets import Sets
@@ -46,14 +48,30 @@ def held_out(sets: Sets, most: int = HELD) -> Tensor:
 
 
 def likelihood(sets: Sets) -> Found:
-    """Negative log-likelihood by the tightest means the model has."""
+    """Negative log-likelihood by the tightest means the model has.
+
+    Of a model that is given labels there are two: that of examples given their own labels, and that of examples alone,
+    log p(x) = log sum_y p(y) p(x given y) with the labels' shares of the training split, as samples are drawn.
+    """
     game = model_of(sets)
     x = held_out(sets).to(game.device)
     if not any(map(game.can, ("log_prob", "bound", "infer"))):
         raise UserError("the model has no likelihood; a decoder's can be annealed: adversaria evaluate RUN --anneal 50")
-    facts = {k: v for k, v in sets.facts.items() if "features" not in k}
-    found = negative_log_likelihood(game, x, data=of_spec(sets.data.spec), samples=None, protocol=facts)
-    return {"likelihood": _of_pixels(found, sets)}
+    facts: Any = {k: v for k, v in sets.facts.items() if "features" not in k}
+    how = {"data": of_spec(sets.data.spec), "protocol": facts}
+    if game.condition != "label" or not game.can("log_prob"):
+        return {"likelihood": _of_pixels(negative_log_likelihood(game, x, **how), sets)}
+    given = negative_log_likelihood(game, x, given=torch.from_numpy(_labels(sets, sets.real_places[: len(x)])), **how)
+    shares = np.bincount(_labels(sets, sets.data.members("train")[0]), minlength=sets.data.spec.classes)
+    alone = negative_log_likelihood({"log_prob": over_labels(game, (shares / shares.sum()).tolist())}, x, **how)
+    alone = replace(alone, details={**alone.details, "labels_summed_over": int((shares > 0).sum())})
+    return {"likelihood": _of_pixels(alone, sets), "likelihood-given-labels": _of_pixels(given, sets)}
+
+
+def _labels(sets: Sets, places: np.ndarray) -> np.ndarray:
+    assert sets.data.labels is not None
+    labels: np.ndarray = sets.data.labels[places]
+    return labels
 
 
 def _of_pixels(found: Estimate, sets: Sets) -> Estimate:

@@ -48,7 +48,7 @@ METRICS: dict[str, Metric] = {
     "birthday": Metric(by.birthday, ("birthday",)),
     "copies": Metric(by.copies, ("copying", "near-copies", "authenticity", "train-against-test"), quick=True),
     "path-length": Metric(by.path, ("path-length",)),
-    "likelihood": Metric(likelihoods.likelihood, ("likelihood",), in_features=False),
+    "likelihood": Metric(likelihoods.likelihood, ("likelihood", "likelihood-given-labels"), in_features=False),
     "floors": Metric(likelihoods.floors,
                      tuple(f"floor-{name}" for name in ("uniform", "gaussian", "bernoulli", "chow-liu")),
                      in_features=False),

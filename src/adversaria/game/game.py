@@ -40,7 +40,9 @@ class Game(nn.Module):
     | complete  | examples, bool (*shape) | examples, as they were where it is true, drawn elsewhere |
     | law       | examples                | log p of every level of each number given those before it, (n, d, levels) |
 
-    Numbers of a `law` are in the order of `Alphabet.to_levels`.
+    Numbers of a `law` lie as in `Alphabet.to_levels`; `order` has their places (d,) from the first that the model draws
+    to the last, () where that is as they lie. A conditional model's `sample` takes what it is given in place of n, and
+    its `log_prob`, `complete` and `law` take that last: log p(x given y).
 
     Through the game they run without gradient, in evaluation mode and with averaged weights; `seed` makes them a
     function of their arguments.
@@ -58,7 +60,7 @@ class Game(nn.Module):
         decode: Callable[[Tensor], Tensor] | None = None,
         encode: Callable[[Tensor], Tensor] | None = None,
         reconstruct: Callable[[Tensor], Tensor] | None = None,
-        log_prob: Callable[[Tensor], Tensor] | None = None,
+        log_prob: Callable[..., Tensor] | None = None,
         bound: Callable[[Tensor], Tensor] | None = None,
         score: Callable[[Tensor], Tensor] | None = None,
         classify: Callable[[Tensor], Tensor] | None = None,
@@ -67,8 +69,9 @@ class Game(nn.Module):
         likelihood: Callable[[Tensor, Tensor], Tensor] | None = None,
         prior: Callable[[Tensor], Tensor] | None = None,
         tokens: Callable[[Tensor], Tensor] | None = None,
-        complete: Callable[[Tensor, Tensor], Tensor] | None = None,
-        law: Callable[[Tensor], Tensor] | None = None,
+        complete: Callable[..., Tensor] | None = None,
+        law: Callable[..., Tensor] | None = None,
+        order: Sequence[int] = (),
         codebook: int = 0,
     ) -> None:
         super().__init__()
@@ -89,7 +92,7 @@ class Game(nn.Module):
         self.condition = condition
         if reconstruct is None and encode is not None and decode is not None:
             reconstruct = lambda x: decode(encode(x))  # noqa: E731
-        self.codebook = codebook
+        self.codebook, self.order = codebook, order
         found: dict[str, Callable[..., Any] | None] = {
             "sample": sample, "latent": latent, "decode": decode, "encode": encode, "reconstruct": reconstruct,
             "log_prob": log_prob, "bound": bound, "score": score, "classify": classify, "infer": infer,
@@ -165,20 +168,27 @@ class Game(nn.Module):
             given: labels (n,) or images (n, *shape), where the model is conditional on them.
             seed: makes the answer a function of the arguments; None goes on with the global generator.
         """
-        if self.condition is None:
-            if given is not None:
-                raise UserError("this model samples without being given anything; leave given= out")
-            drawn: Tensor = self.ask("sample", n, seed=seed)
-            return drawn
-        if given is None or len(given) != n:
-            got = "none" if given is None else str(len(given))
-            raise UserError(f"this model samples given {self.condition}s; pass given= with {n} of them, got {got}")
-        drawn = self.ask("sample", given.to(self.device), seed=seed)
+        drawn: Tensor = self.ask("sample", *(self._given(n, given) or (n,)), seed=seed)
         return drawn
 
-    def log_prob(self, x: Tensor) -> Tensor:
-        """Exact log-likelihoods (n,) in nats."""
-        answer: Tensor = self.ask("log_prob", x)
+    def _given(self, n: int, given: Tensor | None) -> tuple[Tensor, ...]:
+        if self.condition is None:
+            if given is not None:
+                raise UserError("this model works without being given anything; leave given= out")
+            return ()
+        if given is None or len(given) != n:
+            got = "none" if given is None else str(len(given))
+            raise UserError(f"this model works given {self.condition}s; pass given= with {n} of them, got {got}")
+        return (given.to(self.device),)
+
+    def log_prob(self, x: Tensor, given: Tensor | None = None) -> Tensor:
+        """Exact log-likelihoods (n,) in nats; of x given labels (n,) where the model is conditional on them."""
+        answer: Tensor = self.ask("log_prob", x, *self._given(len(x), given))
+        return answer
+
+    def law(self, x: Tensor, given: Tensor | None = None) -> Tensor:
+        """log p of every level of each number given those before it in `order`, (n, d, levels); see `log_prob`."""
+        answer: Tensor = self.ask("law", x, *self._given(len(x), given))
         return answer
 
     def bound(self, x: Tensor, seed: int | None = None) -> Tensor:
@@ -206,9 +216,9 @@ class Game(nn.Module):
         answer: Tensor = self.ask("latent", n, seed=seed)
         return answer
 
-    def complete(self, x: Tensor, known: Tensor, seed: int | None = None) -> Tensor:
-        """Examples (n, *shape) as `x` is where `known` (*shape) is true, drawn elsewhere."""
-        answer: Tensor = self.ask("complete", x, known, seed=seed)
+    def complete(self, x: Tensor, known: Tensor, given: Tensor | None = None, seed: int | None = None) -> Tensor:
+        """Examples (n, *shape) as `x` is where `known` (*shape) is true, drawn elsewhere; see `log_prob`."""
+        answer: Tensor = self.ask("complete", x, known, *self._given(len(x), given), seed=seed)
         return answer
 
     def score(self, x: Tensor) -> Tensor:

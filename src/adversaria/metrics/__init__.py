@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from adversaria.metrics.kinds import compare_likelihoods as compare_likelihoods
     from adversaria.metrics.likelihood import importance_weighted as importance_weighted
     from adversaria.metrics.likelihood import negative_log_likelihood as negative_log_likelihood
+    from adversaria.metrics.likelihood import over_labels as over_labels
     from adversaria.metrics.modes import class_coverage as class_coverage
     from adversaria.metrics.modes import mode_coverage as mode_coverage
     from adversaria.metrics.nearest_test import nearest_neighbour_test as nearest_neighbour_test
@@ -81,7 +82,7 @@ _NAMES = {
     "frechet": "frechet_distance moments raw_frechet",
     "kernel": "kernel_distance",
     "kinds": "compare_likelihoods",
-    "likelihood": "importance_weighted negative_log_likelihood",
+    "likelihood": "importance_weighted negative_log_likelihood over_labels",
     "balls": "coverage density manifold precision precision_recall_curve recall",
     "modes": "class_coverage mode_coverage",
     "nearest_test": "nearest_neighbour_test",

@@ -1,8 +1,9 @@
 """Held-out likelihood by the best means a model has: exact, importance weighted, or a bound."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -94,8 +95,12 @@ def importance_weighted(
 def negative_log_likelihood(
     model: Game | Mapping[str, Function], x: Tensor, *, data: str, by: str | None = None, samples: int | None = None,
     chunk: int = 8192, seed: int = 0, scale: str = "as given", protocol: Mapping[str, Any] | None = None,
+    given: Tensor | None = None,
 ) -> Estimate:  # fmt: skip
     """Mean negative log-likelihood of held-out examples, by the tightest means the model has.
+
+    With `given` it is that of the examples given their labels, -log p(x given y), and is called so: no likelihood of
+    examples alone compares with it. `over_labels` has that.
 
     | the model has                                        | kind                        |
     |------------------------------------------------------|-----------------------------|
@@ -113,26 +118,55 @@ def negative_log_likelihood(
         seed: of the draws.
         scale: of continuous data, in words.
         protocol: further facts: data, split, fingerprint.
+        given: labels (n,), where the model is conditional on them; for exact likelihoods.
 
     Raises:
-        UserError: where the model has none of these, or too few examples.
+        UserError: where the model has none of these, or too few examples, or labels are missing or too many.
     """
     abilities = model.abilities if isinstance(model, Game) else dict(model)
     by = by or _tightest(abilities)
     if by not in _NEEDS or not _can(abilities, by):
         raise UserError(f"this model gives no likelihood by '{by}'; it has {', '.join(sorted(abilities)) or 'nothing'}")
+    _fitting(model, x, by, given)
     dims = x[0].numel() if len(x) else 0
-    facts = {**(protocol or {}), "seed": seed}
+    facts = {**(protocol or {}), "seed": seed, **({} if given is None else {"given": "labels"})}
     common: dict[str, Any] = {"data": data, "dims": dims, "scale": scale, "protocol": facts}
     with resting(model), measured(x.device, seed):
         if by == "importance weighted":
             return _by_importance(abilities, x, samples or 500, chunk, seed, common)
         draws = 1 if by == "exact" else samples or 1
         ability = abilities["log_prob" if by == "exact" else "bound"]
-        blocks = [torch.stack([ability(b).double() for _ in range(draws)]).mean(0) for b in x.split(chunk)]
+        told = [x.split(chunk)] if given is None else [x.split(chunk), given.to(x.device).split(chunk)]
+        blocks = [torch.stack([ability(*b).double() for _ in range(draws)]).mean(0) for b in zip(*told, strict=True)]
     bias = "" if by == "exact" else "at least the true one in expectation, by KL(q(z | x) || p(z | x))"
     said = kind(by) if by == "exact" else kind(by, samples=draws)
-    return likelihood_estimate(torch.cat(blocks), kind=said, bias=bias, **common)
+    found = likelihood_estimate(torch.cat(blocks), kind=said, bias=bias, **common)
+    return found if given is None else replace(found, name=f"{found.name} given labels")
+
+
+def over_labels(game: Game, shares: Sequence[float]) -> Function:
+    """log p(x) = log sum_y p(y) p(x given y) of a game that is given labels, as a function of examples.
+
+    Args:
+        game: conditional on labels, with exact likelihoods.
+        shares: p(y) of every label.
+    """
+    prior = [(k, math.log(share)) for k, share in enumerate(shares) if share > 0]
+
+    def log_prob(x: Tensor) -> Tensor:
+        each = [game.log_prob(x, torch.full((len(x),), k)).double() + log_share for k, log_share in prior]
+        return torch.stack(each).logsumexp(0)
+
+    return log_prob
+
+
+def _fitting(model: Game | Mapping[str, Function], x: Tensor, by: str, given: Tensor | None) -> None:
+    condition = model.condition if isinstance(model, Game) else "label" if given is not None else None
+    if given is None and condition is not None and by == "exact":
+        raise UserError(f"this model's likelihood is given {condition}s; pass given= with {len(x)} of them")
+    if given is not None and (condition != "label" or by != "exact" or len(given) != len(x)):
+        raise UserError(f"{len(given)} labels given with {len(x)} examples by '{by}'; as many go with the exact "
+                        "likelihood of a model that is conditional on labels, and none with others")  # fmt: skip
 
 
 def _by_importance(

@@ -54,6 +54,12 @@ class Between(nn.Module):
         ]
         return torch.stack(log_p).sum(0), parts[0]
 
+    def law(self, x: Tensor) -> list[Tensor]:
+        """For each group of images (n, C, *size) log p of every level of its numbers, given the groups and the colours
+        before: (n, h w C, levels), beyond an odd edge too."""
+        parts = split(x)
+        return [self.pixels.law(self.pixels.line(group), self.outputs(parts, k)) for k, group in enumerate(parts[1:])]
+
     def draw(self, x: Tensor, given: Tensor | None = None, known: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Images (n, C, *size) from every second pixel of theirs, in three steps: as `given` where `known` (C, *size)
         of all colours, and log p of what is known, (n,)."""
@@ -76,6 +82,18 @@ def split(x: Tensor) -> list[Tensor]:
     """The known pixels and the three groups, each of half the size; 0 beyond an odd edge."""
     x = F.pad(x, (0, x.shape[3] % 2, 0, x.shape[2] % 2))
     return [x[:, :, i::2, j::2] for i, j in ((0, 0), *GROUPS)]
+
+
+def places(shape: tuple[int, int, int], scales: int) -> list[Tensor]:
+    """Of images (C, H, W), the places in raster order, (h w C,), of the numbers of the smallest scale and of each group
+    after it; -1 beyond an odd edge."""
+    channels, height, width = shape
+    whole = torch.arange(1, 1 + channels * height * width).view(1, height, width, channels).permute(0, 3, 1, 2)
+    found: list[Tensor] = []
+    for _ in range(scales):
+        whole, *groups = split(whole)
+        found = [*groups, *found]
+    return [part.permute(0, 2, 3, 1).flatten() - 1 for part in (whole, *found)]
 
 
 def between(x: Tensor, known: Tensor, scales: int) -> list[tuple[Tensor, Tensor]]:

@@ -126,11 +126,12 @@ def complete(outputs: Outputs, numbers: Numbers, x: Tensor, known: Tensor, like:
     return numbers.whole(chosen(drawn, log_w))
 
 
-def law_of(outputs: Outputs, numbers: Numbers) -> Callable[[Tensor], Tensor]:
-    """From examples to log p of every level of each number given those before it."""
+def law_of(outputs: Callable[..., Tensor], numbers: Numbers) -> Callable[..., Tensor]:
+    """From examples, and labels where `outputs` takes them, to log p of every level of each number given those before
+    it."""
 
-    def law(x: Tensor) -> Tensor:
+    def law(x: Tensor, *given: Tensor) -> Tensor:
         line = numbers.line(x)
-        return numbers.law(line, outputs(line))
+        return numbers.law(line, outputs(line, *given))
 
     return law

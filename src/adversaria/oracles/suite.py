@@ -19,6 +19,7 @@ from adversaria.density import alphabet
 from adversaria.errors import UserError
 from adversaria.game.game import Game, seeded
 from adversaria.metrics.likelihood import log_mean_exp
+from adversaria.oracles.given import by_label
 from adversaria.oracles.tiny import GRID, TINY, everything, examples, on_a_grid, place
 
 State = Literal["holds", "fails", "can't be tried"]
@@ -62,13 +63,13 @@ def findings(
             except UserError as error:
                 yield Finding("builds", called, "can't be tried", str(error))
                 continue
+            games = by_label(game, spec.classes)
             for name, oracle in ORACLES.items():
-                try:
-                    told = oracle(game, spec)
-                except Exception as error:  # whatever a user's file does is a finding
-                    told = False, f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-                if told is not None:
-                    yield Finding(name, called, "holds" if told[0] else "fails", told[1])
+                told = [(_tried(oracle, one, spec), given) for given, one in games.items()]
+                said = "; ".join(f"{given}{one[1]}" for one, given in told if one is not None)
+                if said:
+                    held = all(one is None or one[0] for one, _ in told)
+                    yield Finding(name, called, "holds" if held else "fails", said)
 
 
 @contextmanager
@@ -91,6 +92,13 @@ def moved(game: Game) -> Game:
 
 
 Told = tuple[bool, str] | None
+
+
+def _tried(oracle: Callable[[Game, DataSpec], Told], game: Game, spec: DataSpec) -> Told:
+    try:
+        return oracle(game, spec)
+    except Exception as error:  # whatever a user's file does is a finding
+        return False, f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
 
 
 def sums_to_one(game: Game, spec: DataSpec) -> Told:
@@ -122,20 +130,23 @@ def looks_ahead(game: Game, spec: DataSpec) -> Told:
         return None
     A = alphabet(spec)
     levels = torch.randint(0, A.levels, (6, A.size))
-    law = game.ask("law", A.from_levels(levels))
+    law, order = game.law(A.from_levels(levels)), list(game.order or range(spec.size))
+    if sorted(order) != list(range(spec.size)):
+        return False, f"the order isn't one of the {spec.size} numbers, each once"
     if float(law.logsumexp(2).abs().max()) > EXACT:
         return False, f"laws add up to 1 within {float(law.logsumexp(2).exp().sub(1).abs().max()):.2g} only"
     gap = law.gather(2, levels[..., None])[..., 0].sum(1) - game.log_prob(A.from_levels(levels))
     if float(gap.abs().max()) > EXACT:
         return False, f"the product of the laws is off the probability by {float(gap.abs().max()):.2g} nats"
     seen = 0
-    for i in range(spec.size):
+    for i, number in enumerate(order):
         other = levels.clone()
-        other[:, i] = (other[:, i] + 1) % A.levels
-        change = (game.ask("law", A.from_levels(other)) - law).abs().amax((0, 2))
+        other[:, number] = (other[:, number] + 1) % A.levels
+        change = (game.law(A.from_levels(other)) - law).abs().amax((0, 2))[order]
         if float(change[: i + 1].max()) > EXACT:
             first = int((change[: i + 1] > EXACT).nonzero()[0])
-            return False, f"the law of number {first + 1} moves with number {i + 1}, which comes after it or is it"
+            return False, (f"in the model's order the law of number {first + 1} moves with number {i + 1}, which comes "
+                           "after it or is it")  # fmt: skip
         seen += int((change[i + 1 :] > EXACT).sum())
     pairs = spec.size * (spec.size - 1) // 2
     return True, f"no law moves with later numbers; {seen} of {pairs} pairs are seen, the rest is its blind spot"
@@ -245,8 +256,8 @@ def bounds(game: Game, spec: DataSpec) -> Told:
 
 def kind_and_seed(game: Game, spec: DataSpec) -> Told:
     """What samples are, and that a seed decides them."""
-    given = torch.arange(40) % 2 if game.condition == "label" else examples(spec, 40)
-    x, again = (game.sample(40, given if game.condition else None, seed=3) for _ in range(2))
+    given = examples(spec, 40) if game.condition else None
+    x, again = (game.sample(40, given, seed=3) for _ in range(2))
     if x.shape != (40, *spec.shape) or not bool(x.isfinite().all()):
         return False, f"samples have shape {tuple(x.shape)}, or aren't finite"
     if spec.kind == "image" and float(x.abs().max()) > 1 + 1e-6:

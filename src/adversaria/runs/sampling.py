@@ -14,13 +14,8 @@ def given_for(game: Game, data: Dataset, n: int, label: int | None = None) -> Te
     Raises:
         UserError: where a label is asked of a model that takes none, or there is no such label.
     """
-    if label is not None and game.condition != "label":
-        raise UserError(f"label {label} asked of a model that takes none; leave --label out, or train cgan")
-    if game.condition == "label":
-        classes = data.spec.classes
-        if label is not None and not 0 <= label < classes:
-            raise UserError(f"label {label} of {classes} classes; give one from 0 to {classes - 1}")
-        return torch.arange(n) % classes if label is None else torch.full((n,), label)
+    if label is not None or game.condition == "label":
+        return labels_for(game, data, torch.arange(n) % max(data.spec.classes, 1), label)
     if game.condition == "image":
         split = max(("test", "valid", "train"), key=data.size) if data.size("test") < n else "test"
         x = data.examples(min(n, data.size(split)), split, seed=0).x
@@ -28,9 +23,31 @@ def given_for(game: Game, data: Dataset, n: int, label: int | None = None) -> Te
     return None
 
 
+def labels_for(game: Game, data: Dataset, own: Tensor, label: int | None = None) -> Tensor | None:
+    """What a model that takes labels is given: the label asked for, or `own` labels (n,); None for any other model.
+
+    Raises:
+        UserError: where a label is asked of a model that takes none, or there is no such label.
+    """
+    if game.condition != "label":
+        if label is not None:
+            raise UserError(f"label {label} asked of a model that takes none; leave --label out, or train one that "
+                            "does, such as cgan or gated-pixelcnn --conditional")  # fmt: skip
+        return None
+    if label is not None and not 0 <= label < data.spec.classes:
+        raise UserError(f"label {label} of {data.spec.classes} classes; give one from 0 to {data.spec.classes - 1}")
+    return own if label is None else torch.full_like(own, label)
+
+
+def columns_for(game: Game, data: Dataset) -> int | None:
+    """Images in a row of a sheet of labels in turn: a column for each label where there are few; None elsewhere."""
+    classes = data.spec.classes
+    return classes if data.spec.kind == "image" and game.condition == "label" and classes <= 20 else None
+
+
 def sheet_size(game: Game, data: Dataset) -> tuple[int, int | None]:
-    """How many samples a sheet shows, and how many in a row: a column for each label where there are labels."""
+    """How many samples a sheet shows, and how many in a row: see `columns_for`."""
     if data.spec.kind == "image":
-        classes = data.spec.classes
-        return (8 * classes, classes) if game.condition == "label" and classes <= 20 else (64, 8)
+        columns = columns_for(game, data) or 8
+        return 8 * columns, columns
     return (32, None) if data.spec.kind in ("sequence", "binary") else (2000, None)

@@ -22,8 +22,11 @@ def score(game: Game, data: Dataset, seed: int = 0) -> Estimate | None:
     facts = {"data": data.name, "data_fingerprint": data.fingerprint[:12], "split": "valid", "seed": seed}
     for ability, kind in (("log_prob", "exact"), ("bound", "lower bound, one sample of z for each x")):
         if game.can(ability):
-            nats = torch.cat([game.ask(ability, x.to(game.device), seed=seed).cpu() for x in held.x.split(250)])
-            return _likelihood(data, nats, ability, facts | {"kind": kind})
+            labels = held.labels if ability == "log_prob" and game.condition == "label" else None
+            facts |= {"kind": kind, **({} if labels is None else {"given": "labels"})}
+            told = [v.to(game.device).split(250) for v in (held.x, labels) if v is not None]
+            nats = torch.cat([game.ask(ability, *part, seed=seed).cpu() for part in zip(*told, strict=True)])
+            return _likelihood(data, nats, ability, facts)
     target = held.x if held.y is None else held.y
     given = {"label": held.labels, "image": held.x, None: None}[game.condition]
     samples = game.sample(n, given, seed=seed).cpu()
@@ -35,5 +38,6 @@ def score(game: Game, data: Dataset, seed: int = 0) -> Estimate | None:
 
 def _likelihood(data: Dataset, nats: torch.Tensor, ability: str, protocol: dict[str, Any]) -> Estimate:
     name = "held-out negative log-likelihood" if ability == "log_prob" else "held-out negative bound"
+    name += " given labels" if "given" in protocol else ""
     kind = of_spec(data.spec)
     return mean(name, in_unit(-nats, kind, data.spec.size), UNITS[kind], protocol | {"data_kind": kind})

@@ -15,7 +15,7 @@ from torch import Tensor
 from adversaria.data import Batch, DataSpec
 from adversaria.distributions.colours import ColourMixture
 from adversaria.game import CHECKED, Adam, Count, Game, Player, Recipe, Reference, Terms
-from adversaria.nn.between import Between, between
+from adversaria.nn.between import Between, between, places, split
 from adversaria.nn.pixelcnn import GatedStacks
 from adversaria.nn.sampling import Outputs, candidates, chosen, seen_of
 
@@ -25,7 +25,7 @@ REFERENCE = Reference(
     year=2017, arxiv="1703.03664", venue="ICML",
 )  # fmt: skip
 PRESETS = {
-    "smoke": {"width": 6, "layers": 2, "mixture": 2, "batch": 8, "rounds": 4},
+    "smoke": {"base": 1, "width": 6, "layers": 2, "mixture": 2, "batch": 8, "rounds": 4},
     "small": {"width": 32, "layers": 3, "rounds": 1_000},
 }
 DEPARTURES = (
@@ -91,13 +91,26 @@ class MultiscalePixelCNN(Recipe):
                 x, _ = scale.draw(x)
             return x
 
+        where = torch.cat(places((C, height, width), len(scales)))
         return Game(
             Player("model", (P, *scales), nll, self.adam),
             networks={"model": P, **{f"scale_{s}": scale for s, scale in enumerate(scales, 1)}},
             sample=sample,
             log_prob=log_prob,
             complete=lambda x, known: completed(x, known, A, outputs, scales),
+            law=lambda x: laws(x, where, A, outputs, scales),
+            order=where[where >= 0].tolist(),
         )
+
+
+def laws(x: Tensor, where: Tensor, A: ColourMixture, outputs: Outputs, scales: list[Between]) -> Tensor:
+    """log p of every level of each number in raster order, from what came before it in the order of `where`."""
+    parts: list[Tensor] = []
+    for scale in reversed(scales):
+        parts, x = [*scale.law(x), *parts], split(x)[0]
+    line = A.line(x)
+    inside = where >= 0
+    return torch.cat([A.law(line, outputs(line)), *parts], 1)[:, inside][:, where[inside].argsort()]
 
 
 def completed(x: Tensor, known: Tensor, A: ColourMixture, outputs: Outputs, scales: list[Between]) -> Tensor:

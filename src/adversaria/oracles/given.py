@@ -1,0 +1,34 @@
+"""A model that is given labels, as several models that aren't."""
+
+from collections.abc import Callable
+from copy import copy
+
+import torch
+from torch import Tensor
+
+from adversaria.game.game import Game
+
+
+def under(game: Game, label: int) -> Game:
+    """The same networks with one label always given, as a game without a condition."""
+    fixed, found = copy(game), game.abilities
+
+    def labels(n: int) -> Tensor:
+        return torch.full((n,), label, device=game.device)
+
+    given: dict[str, Callable[..., Tensor]] = {
+        "sample": lambda n: found["sample"](labels(n)),
+        "log_prob": lambda x: found["log_prob"](x, labels(len(x))),
+        "complete": lambda x, known: found["complete"](x, known, labels(len(x))),
+        "law": lambda x: found["law"](x, labels(len(x))),
+    }
+    fixed.condition = None
+    fixed.abilities = found | {name: ability for name, ability in given.items() if name in found}
+    return fixed
+
+
+def by_label(game: Game, classes: int) -> dict[str, Game]:
+    """The game, or where it is given labels it under each of them, by what there is to say of it."""
+    if game.condition != "label":
+        return {"": game}
+    return {f"given label {k}: ": under(game, k) for k in range(classes)}
