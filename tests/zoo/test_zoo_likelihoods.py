@@ -93,6 +93,7 @@ def test_a_budget_twice_as_long_has_about_twice_the_rounds():
 def test_latent_codes_are_weighted_by_as_many_samples_as_are_told(short):
     told = hold_out(cell("vae, mlp", network="mlp", hidden=16)).numbers
     assert told["kind"] == "importance weighted (K=4)" and 1 <= told["effective samples"] <= 4
+    assert told["bound"] > told["nll"]
 
 
 def test_rows_are_all_recipes_with_a_likelihood_and_what_cannot_play_says_why():

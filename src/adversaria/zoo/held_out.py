@@ -78,7 +78,8 @@ def hold_out(cell: Cell) -> Held:
     found = cost(game, data, cell.examples)
     numbers = {
         "nll": found.value, "error": found.error, "kind": found.protocol["kind"], "unit": found.unit, "n": found.n,
-        "effective samples": found.details.get("ess_median"), "rounds": rounds, "best round": best,
+        "effective samples": found.details.get("ess_median"), "bound": found.details.get("bound_nats"),
+        "rounds": rounds, "best round": best,
         "parameters": sum(p.numel() for p in game.networks.parameters() if p.requires_grad),
     }  # fmt: skip
     machine = {key: value for key, value in environment().items() if key in MACHINE and value is not None}
