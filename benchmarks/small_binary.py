@@ -7,8 +7,8 @@ FOLDER holds NAME.npz with the published splits (keys train, valid, test). Every
 with each setting of its grid, from seed 0; the setting and, in every run, the weights of the look with the best
 likelihood of the validation split are kept. Test examples are looked at once, at the end. The standard error is that
 over test examples, of the first seed; seeds differ by training alone. Numbers of a model that are there for the same
-data and grid aren't measured again. Published numbers are those of Germain et al. (2015), arXiv:1502.03509, Table 2,
-and Uria et al. (2016), arXiv:1605.02226, Table 2; their models were searched over more.
+data and grid aren't measured again. Published numbers are those of Germain et al. (2015), arXiv:1502.03509, and
+Uria et al. (2016), arXiv:1605.02226; their models were searched over more.
 """
 
 import argparse
@@ -104,8 +104,8 @@ Test negative log-likelihoods in nats on dna, mushrooms and nips, with the split
 Written by `python benchmarks/small_binary.py --data FOLDER` from `results/small-binary/`, whose files have the grids
 that were searched, and seeds; nobody edits it by hand. Every setting of a grid was trained from seed 0; the setting and
 the weights are those likeliest on the validation split. The first ± is the standard error over test examples, the
-second that over seeds' trainings. Published: arXiv:1502.03509, Table 2; deep-nade, as EoNADE with one hidden layer and
-sixteen orderings, arXiv:1605.02226, Table 2. `made, 32 masks` is set beside the paper's mask sampling.
+second that over seeds' trainings. Published: arXiv:1502.03509; deep-nade, as EoNADE with one hidden layer and sixteen
+orderings, arXiv:1605.02226. `made, 32 masks` is set beside the paper's mask sampling.
 """
 
 

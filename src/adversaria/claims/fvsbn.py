@@ -11,16 +11,18 @@ import math
 
 from adversaria.catalogue import make
 from adversaria.claims.check import Check, Measured, Trial
-from adversaria.claims.held import cost, states, trained, twelve
+from adversaria.claims.held import cost, trained, twelve
 from adversaria.metrics.floors import closed_forms
+from adversaria.oracles.tiny import everything
 
 CLAIM = "Probabilities of all states sum to 1, and held-out data are likelier than under independent numbers."
 
 
 def total(trial: Trial) -> float:
     """Distance of the sum of all probabilities from 1."""
-    game = trial.play(make("fvsbn", "small", rounds=300), twelve(trial))
-    return abs(math.expm1(float(game.log_prob(states(12)).double().logsumexp(0))))
+    data = twelve(trial)
+    game = trial.play(make("fvsbn", "small", rounds=300), data)
+    return abs(math.expm1(float(game.log_prob(everything(data.spec)).double().logsumexp(0))))
 
 
 def gain(trial: Trial) -> Measured:

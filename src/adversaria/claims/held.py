@@ -145,11 +145,6 @@ def sight(game: Game, x: Tensor) -> Tensor:
     return torch.stack(moved, 1)
 
 
-def states(d: int) -> Tensor:
-    """All bit strings of length d, (2^d, d)."""
-    return torch.cartesian_prod(*[torch.tensor([0.0, 1.0])] * d)
-
-
 def twelve(trial: Trial) -> Dataset:
     """Twelve pixels of the middle of a trial's black and white images, as bits."""
     x = trial.data.examples(trial.data.size()).x.flatten(1)

@@ -1,7 +1,7 @@
 """MAF: what a flow of autoregressive layers gains over one of them, and over RealNVP.
 
 Test points of two moons in nats, under five layers less under one, which has normal conditionals, and less under
-RealNVP (Table 1: five layers are above MADE and RealNVP on five tables); all at their presets `small`, from the same
+RealNVP (Table 1 has tables of real data); all at their presets `small`, from the same
 seed, for the same rounds, each where the validation split was likeliest. Threshold 0 for both.
 """
 

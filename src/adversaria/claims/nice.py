@@ -7,6 +7,7 @@ their cost under a normal law of full covariance that was fitted to the training
 from adversaria.catalogue import make
 from adversaria.claims.check import Check, Measured, Trial
 from adversaria.claims.held import cost, trained
+from adversaria.evaluation.likelihoods import FITTED
 from adversaria.metrics.floors import closed_forms
 
 CLAIM = "The likelihood of held-out images is above that of a Gaussian of full covariance."
@@ -15,7 +16,7 @@ CLAIM = "The likelihood of held-out images is above that of a Gaussian of full c
 def measure(trial: Trial) -> Measured:
     """Cost under nice, and under a normal law."""
     game, at = trained(trial, make("nice", "small", rounds=800 if trial.quick else 3_000))
-    n = min(trial.data.size("train"), 20_000)
+    n = min(trial.data.size("train"), FITTED)
     found = cost(game, trial.data)
     train, test = trial.data.examples(n).x, trial.data.examples(found.n, "test").x
     return Measured(found.value, closed_forms(train, test, trial.data.spec)["gaussian"].value, {"best round": at})

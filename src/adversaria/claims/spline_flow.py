@@ -1,9 +1,9 @@
 """Spline flow: how near it comes to a law of many sharp modes.
 
 Test points of the grid of 25 normals of sd 0.05, two units apart, in nats, less what they cost under the mixture that
-they were drawn from: an estimate of the KL divergence from the law to the model. Six coupling layers of 32 bins (the
-paper's Figure 3 has 128). A flow that joins all modes by a ridge of a tenth of its mass is at 0.1; threshold 0.25, a
-tenth of what RealNVP is away after the same rounds (3.2 nats in one trial).
+they were drawn from: an estimate of the KL divergence from the law to the model. Six coupling layers of 32 bins. A
+flow that joins all modes by a ridge of a tenth of its mass is at 0.1; threshold 0.25, less than a tenth of what RealNVP
+is away after the same rounds (3.2 nats in one trial).
 """
 
 import math

@@ -26,6 +26,8 @@ HELD = 1000
 """Held-out examples that a likelihood is averaged over, at most."""
 FITTED = 20_000
 """Training examples that a floor is fitted to, at most."""
+TOLD = ("log_prob", "bound", "infer")
+"""Abilities of which a model has one where it has a likelihood."""
 
 
 def model_of(sets: Sets, *abilities: str) -> Game:
@@ -55,7 +57,7 @@ def likelihood(sets: Sets) -> Found:
     """
     game = model_of(sets)
     x = held_out(sets).to(game.device)
-    if not any(map(game.can, ("log_prob", "bound", "infer"))):
+    if not any(map(game.can, TOLD)):
         raise UserError("the model has no likelihood; a decoder's can be annealed: adversaria evaluate RUN --anneal 50")
     facts: Any = {k: v for k, v in sets.facts.items() if "features" not in k}
     how = {"data": of_spec(sets.data.spec), "protocol": facts}
@@ -85,7 +87,7 @@ def _of_pixels(found: Estimate, sets: Sets) -> Estimate:
 def floors(sets: Sets) -> Found:
     """What the same held-out examples cost under models in closed form."""
     game = model_of(sets)
-    if not any(map(game.can, ("log_prob", "bound", "infer"))):
+    if not any(map(game.can, TOLD)):
         raise UserError("the model has no likelihood to set a floor beside")
     places = sets.data.members("train")[-1][:FITTED]
     facts = {k: v for k, v in sets.facts.items() if "features" not in k}

@@ -128,15 +128,17 @@ class Kept:
     Args:
         path: of the file, which need not be there.
         facts: what all cells rest on, with a format and a command; where the file has others it is begun anew.
-        empty: what else a new file has.
+        empty: tells what else a new file has.
         key: names of a cell's entries of which no two cells have the same.
     """
 
-    def __init__(self, path: Path, facts: Mapping[str, Any], empty: Mapping[str, Any], key: Sequence[str]) -> None:
+    def __init__(
+        self, path: Path, facts: Mapping[str, Any], empty: Callable[[], Mapping[str, Any]], key: Sequence[str]
+    ) -> None:
         self.path, self.key = path, tuple(key)
         kept = read(path, facts["format"]) if path.is_file() else {}
         same = all(kept.get(name) == value for name, value in facts.items())
-        self.told: dict[str, Any] = kept if same else {**facts, **empty, "cells": []}
+        self.told: dict[str, Any] = kept if same else {**facts, **empty(), "cells": []}
 
     def holds(self, wanted: Mapping[str, Any]) -> bool:
         """Whether there is a measured cell with these entries."""

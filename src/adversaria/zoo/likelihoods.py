@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from adversaria import catalogue
 from adversaria.claims.held import SAMPLES
 from adversaria.errors import UserError, at_least, unknown
+from adversaria.evaluation.likelihoods import FITTED, TOLD
 from adversaria.metrics.floors import closed_forms
 from adversaria.zoo import held_out, kept
 from adversaria.zoo.held_out import Cell, Held, data_of, hold_out
@@ -22,10 +23,6 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 FOLDER = "likelihoods"
-FITTED = 20_000
-"""Training examples that a floor is fitted to, at most."""
-TOLD = ("log_prob", "bound", "infer")
-"""Abilities of which a model has one where it has a likelihood."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +133,7 @@ class Likelihoods(kept.Table[Cell, Held]):
             "train": data.size("train"), "n": n, "lossy": data.lossy, "samples": SAMPLES,
         }  # fmt: skip
         path = folder / FOLDER / f"{data.name}.json"
-        file = kept.Kept(path, facts, {"floors": self._floors(n)}, ("label", "budget", "seed"))
+        file = kept.Kept(path, facts, lambda: {"floors": self._floors(n)}, ("label", "budget", "seed"))
         super().__init__(file, data.name, held_out.__file__, wish.command)
 
     def _floors(self, n: int) -> dict[str, Any]:

@@ -65,7 +65,7 @@ class Modes(kept.Table[Cell, Covered]):
             "samples": SAMPLES[data.spec.kind],
         }  # fmt: skip
         path = folder / FOLDER / f"{data.name}.json"
-        file = kept.Kept(path, facts, {"perfect": {}, "classifier": {}}, ("label", "seed"))
+        file = kept.Kept(path, facts, lambda: {"perfect": {}, "classifier": {}}, ("label", "seed"))
         super().__init__(file, data.name, coverage.__file__, wish.command)
 
     def cells(self, say: Callable[[str], None]) -> list[Cell]:
