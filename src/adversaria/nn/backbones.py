@@ -1,6 +1,7 @@
 """From codes to examples and back, for whatever shape the data have: convolutions for images, layers for vectors."""
 
 import math
+from collections.abc import Callable
 from typing import Literal
 
 from torch import nn
@@ -17,37 +18,46 @@ Network = Literal["dcgan", "resnet", "modern", "mlp", "gated", "resnet101"]
 with gates where it says so."""
 
 
+def units(kind: str) -> type[nn.Module]:
+    """Hidden units of a variational model's decoder, and of its MLPs, for a kind of data.
+
+    ELU for pixels and bits, on which ReLU learns many times more slowly; ReLU for points, whose densities have edges.
+    """
+    return nn.ReLU if kind == "points" else nn.ELU
+
+
 def decoder(
     latent: int, shape: tuple[int, ...], *, width: int, hidden: int, depth: int, norm: Norm = "batch",
-    bounded: bool = True, network: Network = "dcgan", classes: int = 0,
+    bounded: bool = True, network: Network = "dcgan", classes: int = 0, activation: Callable[[], nn.Module] = nn.ReLU,
 ) -> nn.Module:  # fmt: skip
     """Codes (n, latent) -> (n, *shape), for images in [-1, 1] where `bounded`; vectors never are.
 
-    With `classes` it is called with (z, labels); the label sets scale and offset of what is normalised.
+    With `classes` it is called with (z, labels); the label sets scale and offset of what is normalised. `activation`
+    is that of MLPs and of DCGAN's network.
     """
     gated, deep = network == "gated", network == "resnet101"
     made: nn.Module
     if len(shape) != 3 or network == "mlp":
         bounded = bounded and len(shape) == 3
-        return MLP(latent, shape, hidden, depth, bounded=bounded, gated=gated, classes=classes)
+        return MLP(latent, shape, hidden, depth, activation, bounded, gated=gated, classes=classes)
     if network == "modern":
         made = ModernGenerator(latent, shape, width, norm, bounded, classes=classes)
     elif network in ("resnet", "resnet101"):
         made = ResidualGenerator(latent, shape, width, norm, bounded, deep=deep, classes=classes)
     else:
-        made = Generator(latent, shape, width, norm, bounded, gated=gated, classes=classes)
+        made = Generator(latent, shape, width, norm, bounded, activation, gated=gated, classes=classes)
     return Virtual(made, (latent,), classes > 0) if norm == "virtual" else made
 
 
 def encoder(
     shape: tuple[int, ...], outputs: int = 1, *, width: int, hidden: int, depth: int, norm: Norm = "batch",
-    network: Network = "dcgan",
+    network: Network = "dcgan", activation: Callable[[], nn.Module] = nn.ReLU,
 ) -> Reader:  # fmt: skip
-    """Examples (n, *shape) -> (n, outputs), or (n,) for one."""
+    """Examples (n, *shape) -> (n, outputs), or (n,) for one; `activation` is that of MLPs."""
     gated, deep = network == "gated", network == "resnet101"
     made: Reader
     if len(shape) != 3 or network == "mlp":
-        return MLPReader(math.prod(shape), outputs, hidden, depth, gated=gated)
+        return MLPReader(math.prod(shape), outputs, hidden, depth, activation, gated=gated)
     if network == "modern":
         made = ModernCritic(shape, width, norm, outputs)
     elif network in ("resnet", "resnet101"):

@@ -24,7 +24,7 @@ from adversaria.data import Batch, DataSpec
 from adversaria.distributions import log_normal
 from adversaria.duel import Duel, Pair, Parts
 from adversaria.game import CHECKED, Adam, Count, Game, Recipe, Reference, Terms
-from adversaria.nn.backbones import encoder
+from adversaria.nn.backbones import encoder, units
 from adversaria.nn.implicit import ImplicitPosterior, NoiseBasis
 from adversaria.nn.joint import JointDiscriminator
 from adversaria.nn.noise import normal
@@ -96,9 +96,11 @@ class AVB(Recipe):
                       why="T would no longer estimate log q(z | x) - log p(z)")  # fmt: skip
         size: Any = {"width": self.width, "hidden": self.hidden, "depth": self.depth}
         basis = NoiseBasis(self.vectors, self.latent, self.noise, 32)
-        E = ImplicitPosterior(encoder(spec.shape, (self.vectors + 1) * self.latent, norm="layer", **size), basis,
-                              self.latent)  # fmt: skip
-        G = parts.decoder(self.latent, spec.shape, norm="layer", bounded=False, **size)
+        reader = encoder(
+            spec.shape, (self.vectors + 1) * self.latent, norm="layer", activation=units(spec.kind), **size
+        )
+        E = ImplicitPosterior(reader, basis, self.latent)
+        G = parts.decoder(self.latent, spec.shape, norm="layer", bounded=False, activation=units(spec.kind), **size)
         T = parts.equip(JointDiscriminator(parts.critic(spec.shape, self.hidden, norm="none", **size), self.hidden,
                                            self.latent, self.hidden))  # fmt: skip
         p = Observation(spec.kind, spec.shape, spec.levels)

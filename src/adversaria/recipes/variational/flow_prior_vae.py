@@ -16,7 +16,7 @@ from adversaria.data import Batch, DataSpec
 from adversaria.distributions import log_normal
 from adversaria.evidence import Prior, gaussian, latent_game
 from adversaria.game import CHECKED, Adam, Count, Game, Player, Recipe, Reference, Terms
-from adversaria.nn.backbones import Network, decoder, encoder
+from adversaria.nn.backbones import Network, decoder, encoder, units
 from adversaria.nn.flows import Autoregressive, Composite, Reversal
 from adversaria.nn.noise import normal
 from adversaria.nn.observation import Law, Observation
@@ -68,9 +68,10 @@ class FlowPriorVAE(Recipe):
     """Rounds of play."""
 
     def game(self, spec: DataSpec) -> Game:
-        size: Any = {"width": self.width, "hidden": self.hidden, "depth": self.depth, "network": self.network}
-        E = encoder(spec.shape, 2 * self.latent, norm="layer", **size)
-        G = decoder(self.latent, spec.shape, norm="layer", bounded=False, **size)
+        size: Any = {"width": self.width, "hidden": self.hidden, "depth": self.depth, "network": self.network,
+                     "norm": "layer", "activation": units(spec.kind)}  # fmt: skip
+        E = encoder(spec.shape, 2 * self.latent, **size)
+        G = decoder(self.latent, spec.shape, bounded=False, **size)
         p = Observation(spec.kind, spec.shape, spec.levels, self.likelihood)
         layers = [part for _ in range(self.layers)
                   for part in (Autoregressive(self.latent, self.flow_hidden), Reversal())]  # fmt: skip

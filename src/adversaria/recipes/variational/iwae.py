@@ -20,7 +20,7 @@ from torch import Tensor
 from adversaria.data import Batch, DataSpec
 from adversaria.evidence import Drawn, Prior, latent_game
 from adversaria.game import CHECKED, Adam, Count, Game, Player, Recipe, Reference, Terms
-from adversaria.nn.backbones import Network, decoder, encoder
+from adversaria.nn.backbones import Network, decoder, encoder, units
 from adversaria.nn.chain import BottomUp, Generated
 from adversaria.nn.normal_codes import moments
 from adversaria.nn.observation import Law, Observation
@@ -38,7 +38,7 @@ PRESETS = {
     "two-layers": {"latents": (32, 16)},
 }
 DEPARTURES = (
-    "ReLU; the paper's units are tanh.",
+    "ELU; the paper's units are tanh.",
     "Adam at one rate; the paper's falls in eight stages over 3,280 epochs (Section 5).",
 )
 CLAIMS = ("The likelihood of held-out data grows with k, with one stochastic layer and with two (Table 1).",)
@@ -72,12 +72,13 @@ class IWAE(Recipe):
     """Rounds of play."""
 
     def game(self, spec: DataSpec) -> Game:
-        size: Any = {"width": self.width, "hidden": self.hidden, "depth": self.depth, "network": self.network}
+        size: Any = {"width": self.width, "hidden": self.hidden, "depth": self.depth, "network": self.network,
+                     "norm": "layer", "activation": units(spec.kind)}  # fmt: skip
         lowest = self.latents[0]
-        first = encoder(spec.shape, 2 * lowest, norm="layer", **size)
+        first = encoder(spec.shape, 2 * lowest, **size)
         q = BottomUp(first, self.latents, self.hidden, self.depth)
         p = Generated(self.latents, self.hidden, self.depth)
-        G = decoder(lowest, spec.shape, norm="layer", bounded=False, **size)
+        G = decoder(lowest, spec.shape, bounded=False, **size)
         observation = Observation(spec.kind, spec.shape, spec.levels, self.likelihood)
 
         def log_joint(x: Tensor, h: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from torch import Tensor
 from adversaria.data import Batch, DataSpec
 from adversaria.evidence import Drawn, Prior, latent_game
 from adversaria.game import CHECKED, Adam, Count, Game, Player, Recipe, Reference, Terms
-from adversaria.nn.backbones import Network, decoder, encoder
+from adversaria.nn.backbones import Network, decoder, encoder, units
 from adversaria.nn.chain import BottomUp, Generated, Ladder
 from adversaria.nn.observation import Law, Observation
 from adversaria.nn.warm import Warm
@@ -69,14 +69,15 @@ class LVAE(Recipe):
     """Rounds of play."""
 
     def game(self, spec: DataSpec) -> Game:
-        size: Any = {"width": self.width, "hidden": self.hidden, "depth": self.depth, "network": self.network}
+        size: Any = {"width": self.width, "hidden": self.hidden, "depth": self.depth, "network": self.network,
+                     "norm": "layer", "activation": units(spec.kind)}  # fmt: skip
         lowest = self.latents[0]
         p, w = Generated(self.latents, self.hidden, self.depth), Warm(self.anneal)
-        G = decoder(lowest, spec.shape, norm="layer", bounded=False, **size)
+        G = decoder(lowest, spec.shape, bounded=False, **size)
         observation = Observation(spec.kind, spec.shape, spec.levels, self.likelihood)
         outputs = self.hidden if self.inference == "ladder" else 2 * lowest
         kind = Ladder if self.inference == "ladder" else BottomUp
-        q = kind(encoder(spec.shape, outputs, norm="layer", **size), self.latents, self.hidden, self.depth)
+        q = kind(encoder(spec.shape, outputs, **size), self.latents, self.hidden, self.depth)
 
         def infer(x: Tensor) -> Drawn:
             return q.draw(x, p) if isinstance(q, Ladder) else q.draw(x)

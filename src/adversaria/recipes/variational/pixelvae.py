@@ -21,7 +21,7 @@ from adversaria.density import alphabet
 from adversaria.distributions import log_normal
 from adversaria.evidence import Drawn, Prior, gaussian, latent_game, standard
 from adversaria.game import CHECKED, Adam, Count, Game, Player, Recipe, Reference, Terms
-from adversaria.nn.backbones import decoder, encoder
+from adversaria.nn.backbones import decoder, encoder, units
 from adversaria.nn.dcgan import start
 from adversaria.nn.noise import normal
 from adversaria.nn.observation import PixelwiseObservation
@@ -82,7 +82,7 @@ class PixelVAE(Recipe):
     """Rounds of play."""
 
     def game(self, spec: DataSpec) -> Game:
-        size: Any = {"width": self.width, "hidden": 256, "depth": 2, "norm": "layer"}
+        size: Any = {"width": self.width, "hidden": 256, "depth": 2, "norm": "layer", "activation": units(spec.kind)}
         grid = (self.channels, *start(*spec.shape[1:]))
         lower = grid[0] * grid[1] * grid[2] if self.levels == 2 else 0
         E = encoder(spec.shape, 2 * (lower + self.latent), **size)

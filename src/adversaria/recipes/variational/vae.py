@@ -18,7 +18,7 @@ from adversaria.data import Batch, DataSpec
 from adversaria.distributions import kl_from_standard
 from adversaria.evidence import Drawn, gaussian, latent_game, standard
 from adversaria.game import CHECKED, Adam, Count, Game, Player, Recipe, Reference, Terms, Weight
-from adversaria.nn.backbones import Network, decoder, encoder
+from adversaria.nn.backbones import Network, decoder, encoder, units
 from adversaria.nn.observation import Law, Observation
 from adversaria.nn.warm import Warm
 
@@ -34,7 +34,7 @@ PRESETS = {
     "small": {"width": 16, "rounds": 1_500},
 }
 DEPARTURES = (
-    "Convolutions for images; the paper has one hidden layer of 500 tanh units (here --network mlp, ReLU).",
+    "Convolutions for images; the paper has one hidden layer of 500 tanh units (here --network mlp, ELU).",
     "Images have a discretised logistic likelihood, so that the bound is on 8-bit pixels; the paper's is Bernoulli, "
     "which is that of black and white images here.",
     "Adam; the paper uses Adagrad.",
@@ -72,9 +72,10 @@ class VAE(Recipe):
     """Rounds of play."""
 
     def game(self, spec: DataSpec) -> Game:
-        size: Any = {"width": self.width, "hidden": self.hidden, "depth": self.depth, "network": self.network}
-        E = encoder(spec.shape, 2 * self.latent, norm="layer", **size)
-        G = decoder(self.latent, spec.shape, norm="layer", bounded=False, **size)
+        size: Any = {"width": self.width, "hidden": self.hidden, "depth": self.depth, "network": self.network,
+                     "norm": "layer", "activation": units(spec.kind)}  # fmt: skip
+        E = encoder(spec.shape, 2 * self.latent, **size)
+        G = decoder(self.latent, spec.shape, bounded=False, **size)
         p = Observation(spec.kind, spec.shape, spec.levels, self.likelihood)
         w, prior = Warm(self.anneal), standard(self.latent, G)
 

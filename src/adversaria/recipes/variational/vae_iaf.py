@@ -19,7 +19,7 @@ from adversaria.data import Batch, DataSpec
 from adversaria.errors import UserError
 from adversaria.evidence import Drawn, Prior, gaussian, latent_game, standard
 from adversaria.game import CHECKED, Adam, Count, Game, Player, Recipe, Reference, Terms
-from adversaria.nn.backbones import Network, decoder, encoder
+from adversaria.nn.backbones import Network, decoder, encoder, units
 from adversaria.nn.iaf import IAF
 from adversaria.nn.observation import Law, Observation
 from adversaria.nn.resnet_vae import Direction, ResNetVAE
@@ -81,9 +81,10 @@ class VAEIAF(Recipe):
     def game(self, spec: DataSpec) -> Game:
         if self.layers:
             return self.of_layers(spec)
-        size: Any = {"width": self.width, "hidden": self.hidden, "depth": self.depth, "network": self.network}
-        E = encoder(spec.shape, 2 * self.latent + self.context, norm="layer", **size)
-        G = decoder(self.latent, spec.shape, norm="layer", bounded=False, **size)
+        size: Any = {"width": self.width, "hidden": self.hidden, "depth": self.depth, "network": self.network,
+                     "norm": "layer", "activation": units(spec.kind)}  # fmt: skip
+        E = encoder(spec.shape, 2 * self.latent + self.context, **size)
+        G = decoder(self.latent, spec.shape, bounded=False, **size)
         flow = IAF(self.latent, self.flow_hidden, self.context, self.steps)
         p, prior = Observation(spec.kind, spec.shape, spec.levels, self.likelihood), standard(self.latent, G)
 

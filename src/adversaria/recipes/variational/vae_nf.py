@@ -19,7 +19,7 @@ from torch.nn.functional import softplus
 from adversaria.data import Batch, DataSpec
 from adversaria.evidence import Drawn, gaussian, latent_game, standard
 from adversaria.game import CHECKED, Adam, Count, Game, Player, Recipe, Reference, Terms
-from adversaria.nn.backbones import Network, decoder, encoder
+from adversaria.nn.backbones import Network, decoder, encoder, units
 from adversaria.nn.observation import Law, Observation
 from adversaria.ops.flows import planar, radial
 
@@ -35,7 +35,7 @@ PRESETS = {
     "small": {"width": 16, "rounds": 1_500},
 }
 DEPARTURES = (
-    "Convolutions for images; the paper has MLPs with maxout (here --network mlp, ReLU).",
+    "Convolutions for images; the paper has MLPs with maxout (here --network mlp, ELU).",
     "The likelihood isn't annealed (Eq. 20: by min(1, 0.01 + t / 10000)).",
 )
 CLAIMS = ("A better bound than the factorised posterior's at the same networks, and better with more steps (Fig. 4).",)
@@ -69,11 +69,12 @@ class VAENF(Recipe):
     """Rounds of play."""
 
     def game(self, spec: DataSpec) -> Game:
-        size: Any = {"width": self.width, "hidden": self.hidden, "depth": self.depth, "network": self.network}
+        size: Any = {"width": self.width, "hidden": self.hidden, "depth": self.depth, "network": self.network,
+                     "norm": "layer", "activation": units(spec.kind)}  # fmt: skip
         d = self.latent
         each = 2 * d + 1 if self.flow == "planar" else d + 2
-        E = encoder(spec.shape, 2 * d + self.steps * each, norm="layer", **size)
-        G = decoder(d, spec.shape, norm="layer", bounded=False, **size)
+        E = encoder(spec.shape, 2 * d + self.steps * each, **size)
+        G = decoder(d, spec.shape, bounded=False, **size)
         p, prior = Observation(spec.kind, spec.shape, spec.levels, self.likelihood), standard(d, G)
 
         def infer(x: Tensor) -> Drawn:

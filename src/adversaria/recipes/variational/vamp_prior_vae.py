@@ -19,7 +19,7 @@ from adversaria.data import Batch, DataSpec
 from adversaria.distributions import log_normal
 from adversaria.evidence import Drawn, Prior, gaussian, latent_game
 from adversaria.game import CHECKED, Adam, Count, Game, Player, Recipe, Reference, Terms
-from adversaria.nn.backbones import Network, decoder, encoder
+from adversaria.nn.backbones import Network, decoder, encoder, units
 from adversaria.nn.observation import Law, Observation
 from adversaria.nn.pseudo import PseudoInputs
 
@@ -36,7 +36,7 @@ PRESETS = {
 }
 DEPARTURES = (
     "One level of codes (Section 4 has two as well).",
-    "Layers with ReLU, and convolutions for images; the paper's are gated, without and with convolutions.",
+    "Layers with ELU, and convolutions for images; the paper's are gated, without and with convolutions.",
     "The learning rate doesn't depend on validation (Section 5.1: early stopping), and the KL isn't annealed.",
 )
 CLAIMS = ("A better bound than with a standard normal prior at the same networks (Table 1).",)
@@ -68,9 +68,10 @@ class VampPriorVAE(Recipe):
     """Rounds of play."""
 
     def game(self, spec: DataSpec) -> Game:
-        size: Any = {"width": self.width, "hidden": self.hidden, "depth": self.depth, "network": self.network}
-        E = encoder(spec.shape, 2 * self.latent, norm="layer", **size)
-        G = decoder(self.latent, spec.shape, norm="layer", bounded=False, **size)
+        size: Any = {"width": self.width, "hidden": self.hidden, "depth": self.depth, "network": self.network,
+                     "norm": "layer", "activation": units(spec.kind)}  # fmt: skip
+        E = encoder(spec.shape, 2 * self.latent, **size)
+        G = decoder(self.latent, spec.shape, bounded=False, **size)
         p = Observation(spec.kind, spec.shape, spec.levels, self.likelihood)
         u = PseudoInputs(self.pseudo_inputs, spec.kind, spec.shape)
 
