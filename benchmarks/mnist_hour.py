@@ -90,7 +90,13 @@ def page(folder: Path) -> str:
         minutes = " / ".join(f"{s / 60:.0f}" for s in m["seconds"])
         rows.append([label, f"{m['nll']:.2f} ± {Z95 * m['error']:.2f}", m["kind"], less(folder, label),
                      f"{m['rounds']:,}", minutes, PUBLISHED.get(label, "")])  # fmt: skip
-    return HEAD + "\n" + markdown(rows) + "\nMinutes are those of the processor, and those by the clock.\n"
+    return (
+        HEAD
+        + "\n"
+        + "\n".join(markdown(rows))
+        + "\n"
+        + "\nMinutes are those of the processor, and those by the clock.\n"
+    )
 
 
 def less(folder: Path, label: str) -> str:

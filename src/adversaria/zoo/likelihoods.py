@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 FOLDER = "likelihoods"
+PRESET = "small"
 
 
 @dataclass(frozen=True)
@@ -33,9 +34,6 @@ class Row:
     """The recipe's name; and, after a comma, the variant's."""
     changed: Mapping[str, Any] = field(default_factory=dict)
     """Hyperparameters in place of the preset's."""
-    preset: str | None = "small"
-    least: float = 0.0
-    """Seconds under which it isn't played: it is too large to come to anything."""
 
     @property
     def recipe(self) -> str:
@@ -43,20 +41,12 @@ class Row:
         return self.label.partition(",")[0]
 
 
-WIDE: dict[str, Any] = {"network": "mlp", "hidden": 500, "depth": 2, "latent": 40}
-"""Networks of the papers on 28 x 28 images."""
-LONG = 600.0
 VARIANTS = (
     Row("made, 16 masks", {"masks": 16}),
     Row("iwae, k = 1", {"k": 1}),
     Row("iwae, k = 50", {"k": 50}),
     Row("iwae, two layers", {"latents": (32, 16)}),
     Row("vae, mlp", {"network": "mlp"}),
-    Row("nade, 500 units", {"hidden": 500}, None, LONG),
-    Row("vae, 500 units", WIDE, None, LONG),
-    Row("vae-iaf, 500 units", WIDE | {"flow_hidden": 320}, None, LONG),
-    Row("iwae, 200 units, k = 1", {"k": 1, "latents": (50,)}, None, LONG),
-    Row("iwae, 200 units, k = 50", {"k": 50, "latents": (50,)}, None, LONG),
 )
 
 
@@ -67,11 +57,9 @@ def rows(wanted: tuple[str, ...] = ()) -> list[Row]:
     return [row for row in every if not wanted or row.label in wanted or row.recipe in wanted]
 
 
-def why_not(row: Row, spec: DataSpec, budget: float = math.inf) -> str:
+def why_not(row: Row, spec: DataSpec) -> str:
     """Why the row isn't played on such data; empty where it is."""
-    if budget < row.least:
-        return f"is for budgets of {row.least:g} seconds and more"
-    recipe = catalogue.make(row.recipe, row.preset, **row.changed)
+    recipe = catalogue.make(row.recipe, PRESET, **row.changed)
     if spec.kind not in recipe.KINDS:
         return f"plays on {' or '.join(recipe.KINDS)} data"
     try:
@@ -142,10 +130,10 @@ class Likelihoods(kept.Table[Cell, Held]):
         return {name: {"nll": e.value, "error": e.error, "unit": e.unit} for name, e in found.items()}
 
     def cells(self, say: Callable[[str], None]) -> list[Cell]:
-        """Of all rows that can be played on these data within the budget."""
+        """Of all rows that can be played on these data."""
         playing: list[Row] = []
         for row in rows(self.wish.recipes):
-            why = why_not(row, self.data.spec, self.wish.budget)
+            why = why_not(row, self.data.spec)
             if why:
                 say(f"left out of {self.name}: {row.label} {why}")
             else:
@@ -153,7 +141,7 @@ class Likelihoods(kept.Table[Cell, Held]):
         return [self._cell(row, seed) for seed in range(self.wish.seeds) for row in playing]
 
     def _cell(self, row: Row, seed: int) -> Cell:
-        return Cell(row.label, row.recipe, row.preset, json.dumps(dict(row.changed)), self.source, self.wish.binarise,
+        return Cell(row.label, row.recipe, PRESET, json.dumps(dict(row.changed)), self.source, self.wish.binarise,
                     seed, self.wish.budget, self.wish.examples)  # fmt: skip
 
     def place(self, cell: Cell) -> dict[str, Any]:
