@@ -90,13 +90,8 @@ def page(folder: Path) -> str:
         minutes = " / ".join(f"{s / 60:.0f}" for s in m["seconds"])
         rows.append([label, f"{m['nll']:.2f} ± {Z95 * m['error']:.2f}", m["kind"], less(folder, label),
                      f"{m['rounds']:,}", minutes, PUBLISHED.get(label, "")])  # fmt: skip
-    return (
-        HEAD
-        + "\n"
-        + "\n".join(markdown(rows))
-        + "\n"
-        + "\nMinutes are those of the processor, and those by the clock.\n"
-    )
+    table = "\n".join(markdown(rows))
+    return f"{HEAD}\n{table}\n\nMinutes are those of the processor, and those by the clock.\n"
 
 
 def less(folder: Path, label: str) -> str:
