@@ -14,6 +14,10 @@ Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
 
+CHECK = 1.0
+"""Seconds of waiting at most: a Ctrl-C that comes just before the wait begins doesn't end it."""
+
+
 @dataclass(frozen=True)
 class Failure:
     """Why a task has no answer, on one line."""
@@ -52,7 +56,7 @@ def spread(
             while waiting and len(workers) < jobs:
                 workers.append(_started(task))
                 _give(workers[-1], waiting.pop())
-            ready = wait([worker.line for worker in workers])
+            ready = wait([worker.line for worker in workers], CHECK)
             for worker in [worker for worker in workers if worker.line in ready]:
                 item, answer, alive = _answered(worker)
                 if alive and waiting:
