@@ -9,7 +9,7 @@ from torch import nn
 from torch.func import functional_call
 
 from adversaria.nn import modern, resnet
-from adversaria.nn.backbones import decoder, encoder
+from adversaria.nn.backbones import decoder, encoder, units
 from adversaria.nn.dcgan import Critic, Generator, levels
 from adversaria.nn.gated import Gate
 from adversaria.nn.mlp import MLP, MLPReader
@@ -366,3 +366,11 @@ def test_labels_make_no_difference_at_first_and_one_for_each_class_later(network
 def test_virtual_batch_norm_comes_wrapped():
     G, D = pair("dcgan", (1, 8, 8), "virtual")
     assert isinstance(G, Virtual) and isinstance(D.body, Virtual) and isinstance(D, Reader)
+
+
+@pytest.mark.parametrize(("kind", "wanted"), [("image", nn.ELU), ("binary", nn.ELU), ("points", nn.ReLU)])
+@pytest.mark.parametrize("shape", [(12,), (1, 8, 8)])
+def test_units_of_a_variational_model_are_in_every_hidden_layer_of_its_decoder(kind, wanted, shape):
+    G = decoder(6, shape, norm="layer", bounded=False, activation=units(kind), **SMALL)
+    found = [type(m) for m in G.modules() if isinstance(m, (nn.ELU, nn.ReLU))]
+    assert found and set(found) == {wanted}

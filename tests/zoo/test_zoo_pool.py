@@ -69,3 +69,17 @@ def test_ctrl_c_ends_all_of_it_without_a_traceback(tmp_path):
     os.killpg(process.pid, signal.SIGINT)  # a terminal sends it to the whole group
     out, err = process.communicate(timeout=20)
     assert (out, err) == ("stopped\n", "")
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="signals of threads")
+def test_an_interrupt_that_does_not_end_the_waiting_is_heard_all_the_same(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import signal, threading, time\nfrom adversaria.zoo.pool import spread\n"
+        "if __name__ == '__main__':\n"
+        "    def elsewhere(): signal.pthread_kill(threading.get_ident(), signal.SIGINT)\n"
+        "    try:\n        for _ in spread(time.sleep, [0.0, 60.0, 60.0], 2): threading.Timer(0.5, elsewhere).start()\n"
+        "    except KeyboardInterrupt:\n        print('stopped', flush=True)\n"
+    )
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=30, check=False)
+    assert (done.stdout, done.stderr) == ("stopped\n", "")

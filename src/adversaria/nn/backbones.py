@@ -21,14 +21,14 @@ with gates where it says so."""
 def units(kind: str) -> type[nn.Module]:
     """Hidden units of a variational model's decoder, and of its MLPs, for a kind of data.
 
-    ELU for pixels and bits, on which ReLU learns many times more slowly; ReLU for points, whose densities have edges.
+    ELU for pixels and bits, mostly of one value, where ReLU needs more rounds; ReLU for points, with sharper densities.
     """
     return nn.ReLU if kind == "points" else nn.ELU
 
 
 def decoder(
     latent: int, shape: tuple[int, ...], *, width: int, hidden: int, depth: int, norm: Norm = "batch",
-    bounded: bool = True, network: Network = "dcgan", classes: int = 0, activation: Callable[[], nn.Module] = nn.ReLU,
+    bounded: bool = True, network: Network = "dcgan", classes: int = 0, activation: Callable[..., nn.Module] = nn.ReLU,
 ) -> nn.Module:  # fmt: skip
     """Codes (n, latent) -> (n, *shape), for images in [-1, 1] where `bounded`; vectors never are.
 
@@ -51,7 +51,7 @@ def decoder(
 
 def encoder(
     shape: tuple[int, ...], outputs: int = 1, *, width: int, hidden: int, depth: int, norm: Norm = "batch",
-    network: Network = "dcgan", activation: Callable[[], nn.Module] = nn.ReLU,
+    network: Network = "dcgan", activation: Callable[..., nn.Module] = nn.ReLU,
 ) -> Reader:  # fmt: skip
     """Examples (n, *shape) -> (n, outputs), or (n,) for one; `activation` is that of MLPs."""
     gated, deep = network == "gated", network == "resnet101"

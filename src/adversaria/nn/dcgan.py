@@ -39,14 +39,14 @@ class Generator(Conditional):
         width: channels at half the image's resolution.
         norm: after each layer but the last.
         bounded: end in tanh.
-        activation: made anew for each layer.
+        activation: made anew for each layer, with inplace=True.
         gated: gates in the place of activations.
         classes: of the labels that set the normalisation's scale and offset; 0 for none.
     """
 
     def __init__(
         self, latent: int, shape: tuple[int, ...], width: int, norm: Norm = "batch", bounded: bool = True,
-        activation: Callable[[], nn.Module] = nn.ReLU, *, gated: bool = False, classes: int = 0,
+        activation: Callable[..., nn.Module] = nn.ReLU, *, gated: bool = False, classes: int = 0,
     ) -> None:  # fmt: skip
         super().__init__()
         channels, self.height, self.width = shape
@@ -54,7 +54,7 @@ class Generator(Conditional):
         c = width * 2 ** (k - 1)
 
         def after(c: int) -> list[nn.Module]:
-            return [normalise(norm, m * c, classes), Gate() if gated else activation()]
+            return [normalise(norm, m * c, classes), Gate() if gated else activation(inplace=True)]
 
         projection = nn.Linear(latent, m * c * first[0] * first[1], bias=bias)
         layers: list[nn.Module] = [projection, nn.Unflatten(1, (m * c, *first)), *after(c)]
