@@ -17,6 +17,15 @@ os.environ["OMP_NUM_THREADS"] = "1"  # for processes the tests start
 from adversaria.cli import main  # noqa: E402
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _cache(tmp_path_factory, worker_id):
+    """Features that tests train are trained once for all of them, and never come from an earlier version's."""
+    base = tmp_path_factory.getbasetemp()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ADVERSARIA_CACHE", str((base if worker_id == "master" else base.parent) / "cache"))
+        yield
+
+
 @pytest.fixture
 def seed():
     return 0

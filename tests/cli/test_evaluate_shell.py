@@ -23,7 +23,6 @@ def place(tmp_path_factory):
     """Runs, and samples of one of them in every form."""
     place = tmp_path_factory.mktemp("shell")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ADVERSARIA_CACHE", str(place / "cache"))
         patch.setattr(Checker, "due", lambda self, last: False)
         patch.setitem(prepare.__kwdefaults__, "most", 2000)
         for name, data in (("gan", "ring8"), ("wgan-gp", "ring8"), ("vae", "digits")):

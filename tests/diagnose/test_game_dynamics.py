@@ -298,7 +298,7 @@ def everything(game):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_recipe_answers_the_same_twice_and_is_left_as_it_was(name):
-    recipe, data, game = made(name)
+    recipe, data, game = made(name, **({"rollouts": 1} if name == "seqgan" else {}))
     batches = data.batches(recipe.batch, seed=0)
     for stage in game.stages:
         for _ in play(stage, batches, rounds=2):
@@ -314,7 +314,7 @@ def test_every_recipe_answers_the_same_twice_and_is_left_as_it_was(name):
 
     def all_of_it():
         told = [vector_field(game, batches.at(0), stage=stage, seed=5) for stage in game.stages]
-        spectrum = jacobian_eigenvalues(game, batches.at(1), k=2, products=12, seed=5)
+        spectrum = jacobian_eigenvalues(game, batches.at(1), k=2, products=6, seed=5)
         path = path_angle(game, batches.at(0), start=earlier, end=state, alphas=np.linspace(0.9, 1.1, 10))
         told += [torch.from_numpy(spectrum.leading), torch.from_numpy(path.norm)]
         if len(game.stages[-1].players) == 2:

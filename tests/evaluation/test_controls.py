@@ -170,15 +170,12 @@ def test_points_are_not_blurred():
 
 
 @pytest.fixture(scope="module")
-def table(digits, tmp_path_factory):
-    cache = pytest.MonkeyPatch()
-    cache.setenv("ADVERSARIA_CACHE", str(tmp_path_factory.mktemp("cache")))
+def table(digits):
     state = torch.get_rng_state()
     names = ["frechet", "sliced", "manifold", "vendi", "bins", "classes", "detail", "birthday", "copies",
              "nearest-neighbour", "classifier-test"]  # fmt: skip
     told = sensitivity(digits, features_for(digits), names)
     assert torch.equal(state, torch.get_rng_state())
-    cache.undo()
     return told
 
 

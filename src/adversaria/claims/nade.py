@@ -13,7 +13,7 @@ CLAIM = "Held-out data are likelier than under a fully visible belief network, w
 
 def measure(trial: Trial) -> Measured:
     """Cost under nade, and under fvsbn."""
-    return against(trial, "nade", "fvsbn", rounds=1_000 if trial.quick else 3_000)
+    return against(trial, "nade", "fvsbn", rounds=2_000 if trial.quick else 4_000)
 
 
 CHECKS = (

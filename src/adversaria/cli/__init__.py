@@ -23,6 +23,7 @@ VERBS = {
     "check": "what must be true of a model, tried on a tiny copy:  adversaria check runs/a, or ./my_gan.py",
     "report": "write runs/a/report.html:  adversaria report runs/a",
     "zoo": "the claims of every recipe, measured over seeds:  adversaria zoo list, zoo verify dcgan --quick",
+    "lab": "claims of lectures as experiments:  adversaria lab list, lab run parallel-lines --quick",
     "new": "write a recipe of your own:  adversaria new my-gan --from wgan-gp",
     "cite": "a recipe's BibTeX entry",
 }

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from adversaria.metrics.modes import mode_coverage as mode_coverage
     from adversaria.metrics.nearest_test import nearest_neighbour_test as nearest_neighbour_test
     from adversaria.metrics.neighbours import Passes as Passes
+    from adversaria.metrics.neural import neural_distance as neural_distance
     from adversaria.metrics.paired import sign_flip as sign_flip
     from adversaria.metrics.parzen import parzen_log_likelihood as parzen_log_likelihood
     from adversaria.metrics.paths import path_length as path_length
@@ -87,6 +88,7 @@ _NAMES = {
     "modes": "class_coverage mode_coverage",
     "nearest_test": "nearest_neighbour_test",
     "neighbours": "Passes",
+    "neural": "neural_distance",
     "paired": "sign_flip",
     "parzen": "parzen_log_likelihood",
     "paths": "path_length",

@@ -1,0 +1,147 @@
+"""Runs experiments, and keeps of each a figure, a JSON of its numbers and its verdict."""
+
+from __future__ import annotations
+
+import json
+import math
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from adversaria.data import load
+from adversaria.game import seeded
+from adversaria.lab import shelf
+from adversaria.lab.bench import Bench, Finding, Outcome
+from adversaria.lab.figures import png
+from adversaria.runs.environment import environment
+from adversaria.zoo import code
+from adversaria.zoo.pool import Failure, spread
+from adversaria.zoo.results import replace_file
+from adversaria.zoo.verify import stamp
+
+FORMAT = 1
+DIGITS = 6
+"""Significant ones, of the series kept."""
+MOST = 20_000
+"""Numbers of a series kept at most: pictures are in the figure."""
+NUMBERS, FIGURE = "numbers.json", "figure.png"
+MACHINE = ("python", "torch", "processor", "cores")
+
+
+@dataclass(frozen=True)
+class Task:
+    """An experiment to run."""
+
+    name: str
+    quick: bool
+    source: str
+    seeds: int
+    out: str
+    command: str
+
+
+@dataclass(frozen=True)
+class Done:
+    """What came of it."""
+
+    name: str
+    holds: bool
+    seconds: float
+    lines: tuple[str, ...]
+    kept: bool = False
+    """Whether it had been run before, by the same code and settings."""
+
+
+def run(task: Task) -> Done:
+    """Runs an experiment and writes OUT/NAME/numbers.json and figure.png; the same bits on any machine of one kind."""
+    card = shelf.find(task.name)
+    module = import_module(card.module)
+    started = time.perf_counter()
+    with tempfile.TemporaryDirectory(prefix="adversaria-lab-") as folder:
+        bench = Bench(task.quick, task.source, Path(folder), task.seeds)
+        with seeded(0):
+            outcome: Outcome = module.run(bench)
+    picture = png(module.draw, outcome.series)
+    seconds = time.perf_counter() - started
+    place = Path(task.out) / task.name
+    place.mkdir(parents=True, exist_ok=True)
+    (place / FIGURE).write_bytes(picture)
+    machine = {name: value for name, value in environment().items() if name in MACHINE}
+    told = {
+        "format": FORMAT, **_wanted(task), "verdict": "holds" if outcome.holds else "does not hold",
+        "findings": [_found(finding) for finding in outcome.findings], "said": outcome.said,
+        "series": _plain(outcome.series), "seconds": round(seconds, 1), "machine": machine, **stamp(task.command),
+    }  # fmt: skip
+    replace_file(place / NUMBERS, json.dumps(told, indent=1, allow_nan=False) + "\n")
+    return Done(task.name, outcome.holds, seconds, tuple(map(str, outcome.findings)))
+
+
+def run_all(tasks: list[Task], jobs: int, again: bool) -> Iterator[tuple[Task, Done | Failure]]:
+    """Each task with what came of it, as they end; those of the same code and settings aren't run again."""
+    missing = []
+    for task in tasks:
+        told = {} if again else read(Path(task.out) / task.name)
+        if told and all(told.get(name) == value for name, value in _wanted(task).items()):
+            lines = tuple(str(finding_of(found)) for found in told["findings"])
+            yield task, Done(task.name, told["verdict"] == "holds", told["seconds"], lines, kept=True)
+        else:
+            missing.append(task)
+    yield from spread(run, missing, jobs)
+
+
+def read(place: Path) -> dict[str, Any]:
+    """The numbers of an experiment; {} where there are none of this format."""
+    try:
+        told = json.loads((place / NUMBERS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return told if isinstance(told, dict) and told.get("format") == FORMAT else {}
+
+
+def finding_of(kept: Mapping[str, Any]) -> Finding:
+    """A finding as it was before it was kept."""
+    low, high = (side if kept[name] is None else kept[name] for name, side in (("low", -math.inf), ("high", math.inf)))
+    return Finding(kept["quantity"], tuple(math.nan if v is None else v for v in kept["values"]), low, high,
+                   kept["unit"], kept["exact"])  # fmt: skip
+
+
+def _wanted(task: Task) -> dict[str, Any]:
+    data = load(task.source)
+    return {"name": task.name, "quick": task.quick, "seeds": task.seeds, "images": data.name,
+            "fingerprint": data.fingerprint, "code": code.fingerprint([shelf.find(task.name).path])}  # fmt: skip
+
+
+def _found(finding: Finding) -> dict[str, Any]:
+    told = asdict(finding) | {"value": finding.value, "agreed": finding.agreed, "holds": finding.holds}
+    return {name: _plain(value) for name, value in told.items()}
+
+
+def _plain(value: Any) -> Any:
+    """As JSON has it: arrays are lists, numbers have six digits, what isn't finite is null, pictures only a shape."""
+    if isinstance(value, Tensor):
+        value = value.detach().cpu().numpy()
+    if isinstance(value, np.ndarray):
+        value = value.tolist() if value.size <= MOST else f"array of shape {value.shape}, in the figure"
+    if isinstance(value, Mapping):
+        return {str(name): _plain(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    if isinstance(value, bool | int | str) or value is None:
+        return value
+    number = float(value)
+    return float(f"{number:.{DIGITS}g}") if math.isfinite(number) else None
+
+
+def settings(names: list[str], out: Path, *, quick: bool, source: str, seeds: int,
+             command: Callable[[str], str]) -> list[Task]:  # fmt: skip
+    """The tasks of these names."""
+    torch.set_num_threads(1)  # numbers depend on it
+    return [Task(name, quick, source, seeds, str(out), command(name)) for name in names]
