@@ -34,9 +34,10 @@ from adversaria.zoo.page import markdown
 MODELS: dict[str, dict[str, list]] = {
     "fvsbn": {"lr": [1e-2], "decay": [0.01, 0.1, 0.5, 2.0], "rounds": [10_000]},
     "nade": {"hidden": [200], "lr": [3e-3], "decay": [0.01, 0.1, 0.5, 2.0], "rounds": [4_000]},
-    "made": {"hidden": [20, 100, 500], "lr": [3e-3], "decay": [0.02, 0.2, 1.0], "rounds": [3_000]},
+    "made": {"hidden": [20, 50, 200, 500], "lr": [1e-2], "decay": [0.02, 0.2, 0.5], "rounds": [6_000]},
     "made, 32 masks": {"masks": [32], "hidden": [500], "lr": [1e-3], "decay": [0.03, 0.1], "rounds": [6_000]},
-    "deep-nade": {"depth": [1], "hidden": [500], "orders": [16], "lr": [1e-3], "decay": [0.03, 0.3], "rounds": [6_000]},
+    "deep-nade": {"depth": [1], "hidden": [200, 500], "orders": [16], "lr": [1e-3], "schedule": ["cosine"],
+                  "decay": [0.1, 0.3], "rounds": [8_000]},
 }  # fmt: skip
 PUBLISHED = {
     "dna": {"fvsbn": 83.64, "nade": 84.81, "made": 83.63, "made, 32 masks": 79.66, "deep-nade": 82.31},
@@ -45,6 +46,7 @@ PUBLISHED = {
 }
 """Of deep-nade, EoNADE with one hidden layer and 16 orderings; of masks, mask sampling, with a number they searched."""
 EVERY = 50
+ADAM = ("lr", "decay", "schedule")
 
 
 def nll(game: Game, x: torch.Tensor) -> torch.Tensor:
@@ -57,7 +59,7 @@ def settings(grid: dict[str, list]) -> list[dict]:
     found = []
     for values in itertools.product(*grid.values()):
         one = dict(zip(grid, values, strict=True))
-        found.append({"adam": {"lr": one.pop("lr"), "decay": one.pop("decay")}, **one})
+        found.append({"adam": {name: one.pop(name) for name in ADAM if name in one}, **one})
     return found
 
 
@@ -121,7 +123,7 @@ def page(folder: Path) -> str:
             setting = {**m["setting"]["adam"], **{k: v for k, v in m["setting"].items() if k != "adam"}}
             rows.append([label, f"{m['nll']:.2f} ± {m['error']:.2f}", f"± {spread:.2f}", f"{m['published']:.2f}",
                          f"{m['nll'] / m['published'] - 1:+.1%}",
-                         ", ".join(f"{k} {v:g}" for k, v in setting.items())])  # fmt: skip
+                         ", ".join(f"{k} {v}" for k, v in setting.items())])  # fmt: skip
         facts = f"{told['n']:,} test examples of {told['d']} bits, fingerprint {told['fingerprint'][:12]}.\n"
         parts.append("\n".join([f"## {told['data']}\n", facts, *markdown(rows), ""]))
     return "\n".join(parts)

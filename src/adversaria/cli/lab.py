@@ -84,7 +84,7 @@ def run(arguments: list[str]) -> int:
     if verb == "list":
         return _list()
     if verb == "run":
-        return _run(options, shlex.join(word for word in rest if word not in options.names))
+        return _run(options, shlex.join(word for word in rest if word not in (*options.names, "--again")))
     return _report(options) if verb == "report" else _gallery(options)
 
 
@@ -104,7 +104,7 @@ def _run(options: Run, rest: str) -> int:
         raise UserError("name experiments, as 'adversaria lab run parallel-lines', or say all; 'adversaria lab list'")
     names = list(cards()) if options.names == ("all",) else [find(name).name for name in options.names]
     at_least("--seeds", options.seeds, 0)
-    at_least("--jobs", options.jobs or 1, 1)
+    at_least("--jobs", cores() if options.jobs is None else options.jobs, 1)
     from adversaria.lab.running import run_all, settings
     from adversaria.zoo.pool import Failure
 

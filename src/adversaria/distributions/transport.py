@@ -61,7 +61,7 @@ def optimal_plan(p: Float[Tensor, " n"], q: Float[Tensor, " m"], cost: Float[Ten
     return Plan(float(found.fun), torch.from_numpy(found.x.reshape(n, m)), prices[:n], prices[n:])
 
 
-def by_quantiles(p: Quantile, q: Quantile, power: float = 1.0, panels: int = 32) -> float:
+def by_quantiles(p: Quantile, q: Quantile, power: float | int = 1, panels: int = 32) -> float:
     """W_power of two laws on the line, from their inverse distribution functions, by quadrature.
 
         W_r = (integral over u in (0, 1) of |P^-1(u) - Q^-1(u)|^r)^(1/r)

@@ -69,7 +69,7 @@ def run(task: Task) -> Done:
         bench = Bench(task.quick, task.source, Path(folder), task.seeds)
         with seeded(0):
             outcome: Outcome = module.run(bench)
-    picture = png(module.draw, outcome.series)
+    picture = png(module.draw, _arrays(outcome.series))
     seconds = time.perf_counter() - started
     place = Path(task.out) / task.name
     place.mkdir(parents=True, exist_ok=True)
@@ -124,6 +124,15 @@ def _found(finding: Finding) -> dict[str, Any]:
     return {name: _plain(value) for name, value in told.items()}
 
 
+def _arrays(value: Any) -> Any:
+    """With NumPy's arrays in the place of tensors, which Matplotlib doesn't know."""
+    if isinstance(value, Tensor):
+        return value.detach().cpu().numpy()
+    if isinstance(value, Mapping):
+        return {name: _arrays(part) for name, part in value.items()}
+    return [_arrays(part) for part in value] if isinstance(value, list | tuple) else value
+
+
 def _plain(value: Any) -> Any:
     """As JSON has it: arrays are lists, numbers have six digits, what isn't finite is null, pictures only a shape."""
     if isinstance(value, Tensor):
@@ -142,6 +151,11 @@ def _plain(value: Any) -> Any:
 
 def settings(names: list[str], out: Path, *, quick: bool, source: str, seeds: int,
              command: Callable[[str], str]) -> list[Task]:  # fmt: skip
-    """The tasks of these names."""
+    """The tasks of these names.
+
+    Raises:
+        UserError: where the images can't be read.
+    """
     torch.set_num_threads(1)  # numbers depend on it
+    load(source)
     return [Task(name, quick, source, seeds, str(out), command(name)) for name in names]

@@ -48,7 +48,7 @@ def draw(figure: Figure, told: Mapping[str, Any]) -> None:
     labelled(piles, "place", "dirt (units)", "two piles")
     piles.set_xticks(places)
     plan.imshow(told["plan"], cmap="Blues", extent=(0.5, 4.5, 4.5, 0.5), vmax=5)
-    for i, row in enumerate(torch.as_tensor(told["plan"]).tolist()):
+    for i, row in enumerate(told["plan"].tolist()):
         for j, mass in enumerate(row):
             if mass > 0:
                 plan.text(j + 1, i + 1, f"{mass:g}", ha="center", va="center")
