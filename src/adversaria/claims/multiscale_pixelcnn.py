@@ -12,6 +12,7 @@ import torch
 from adversaria.catalogue import make
 from adversaria.claims.check import Check, Measured, Trial
 from adversaria.data import DataSpec
+from adversaria.game import Game
 from adversaria.nn.between import Between
 from adversaria.nn.pixelcnn import Drawing
 
@@ -21,8 +22,12 @@ SIDE = 32
 
 def measure(trial: Trial) -> Measured:
     """Steps for each pixel."""
-    torch.manual_seed(trial.seed)
-    game = make("multiscale-pixelcnn", "small").build(DataSpec("image", (3, SIDE, SIDE)))
+    steps = counted(make("multiscale-pixelcnn", "small").build(DataSpec("image", (3, SIDE, SIDE))), trial.seed)
+    return Measured(sum(steps.values()) / SIDE**2, facts=steps)
+
+
+def counted(game: Game, seed: int) -> dict[str, int]:
+    """Steps that wait for one another while a game of this recipe, or of a PixelCNN, draws an image."""
     steps = {"pixels of the smallest image": 0, "groups": 0}
 
     def group(*_: object) -> None:
@@ -39,8 +44,8 @@ def measure(trial: Trial) -> Measured:
             for net in scale.nets:
                 net.register_forward_hook(group)
     with mock.patch.object(Drawing, "pixel", pixel):
-        game.sample(1, seed=trial.seed)
-    return Measured(sum(steps.values()) / SIDE**2, facts=steps)
+        game.sample(1, seed=seed)
+    return steps
 
 
 CHECKS = (
