@@ -110,11 +110,21 @@ def test_on_a_line_a_plan_costs_what_scipy_says(p, q):
     )
 
 
+def test_masses_next_to_nothing_are_moved_too():
+    rng = np.random.default_rng(0)
+    k = torch.arange(12.0).double()
+    for floor in (1e-12, 0.0):
+        for _ in range(30):
+            p, q = (torch.from_numpy(np.maximum(rng.dirichlet(np.full(12, 0.1)), floor)) for _ in range(2))
+            found = optimal_plan(p / p.sum(), q / q.sum(), (k[:, None] - k).abs())
+            assert found.cost == pytest.approx(stats.wasserstein_distance(k, k, p, q), abs=1e-8)
+
+
 def test_equal_masses_are_an_assignment():
     cost = torch.rand(20, 20, generator=torch.Generator().manual_seed(0)).double()
     rows, columns = optimize.linear_sum_assignment(cost.numpy())
-    even = torch.full((20,), 1 / 20).double()
-    assert optimal_plan(even, even, cost).cost == pytest.approx(float(cost[rows, columns].mean()), abs=1e-7)
+    even = torch.full((20,), 1 / 20, dtype=torch.float64)
+    assert optimal_plan(even, even, cost).cost == pytest.approx(float(cost[rows, columns].mean()), abs=1e-9)
 
 
 @pytest.mark.parametrize(("m", "s", "n", "t"), [(0.0, 1.0, 1.0, 2.0), (-1.0, 0.3, 1.5, 0.5)])

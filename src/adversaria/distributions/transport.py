@@ -52,13 +52,14 @@ def optimal_plan(p: Float[Tensor, " n"], q: Float[Tensor, " m"], cost: Float[Ten
     rows = kron(eye_array(n), np.ones((1, m)))
     columns = kron(np.ones((1, n)), eye_array(m))
     c = cost.detach().double().cpu().numpy().ravel()
-    # HiGHS holds its equations to 1e-7: sums that differ by rounding pass.
-    found = linprog(c, A_eq=vstack([rows, columns]).tocsc(), b_eq=np.concatenate([a, b * (a.sum() / b.sum())]),
-                    bounds=(0, None), method="highs")  # fmt: skip
+    # The last equation follows from the others; rounding would make them contradict one another. Its price is 0.
+    equations, sums = vstack([rows, columns]).tocsr()[:-1], np.concatenate([a, b * (a.sum() / b.sum())])[:-1]
+    scale, fine = a.mean(), {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
+    found = linprog(c, A_eq=equations, b_eq=sums / scale, bounds=(0, None), method="highs-ds", options=fine)
     if found.status != 0:
         raise UserError(f"no plan was found: {found.message}")
-    prices = torch.from_numpy(np.asarray(found.eqlin.marginals))
-    return Plan(float(found.fun), torch.from_numpy(found.x.reshape(n, m)), prices[:n], prices[n:])
+    prices = torch.from_numpy(np.append(found.eqlin.marginals, 0.0))
+    return Plan(scale * float(found.fun), torch.from_numpy(scale * found.x.reshape(n, m)), prices[:n], prices[n:])
 
 
 def by_quantiles(p: Quantile, q: Quantile, power: float | int = 1, panels: int = 32) -> float:

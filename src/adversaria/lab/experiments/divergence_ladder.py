@@ -81,7 +81,7 @@ def run(bench: Bench) -> Outcome:
     return Outcome(
         (
             below("ripple: largest share of KL, JSD or W1 left at n = 64", max(fallen["ripple"].values()), LEFT),
-            below("rare: larger share of JSD or W1 left at n = 64", max(fallen["rare"][d] for d in ("JSD", "W1")), LEFT),
+            below("rare: larger share of JSD, W1 left at n = 64", max(fallen["rare"][d] for d in ("JSD", "W1")), LEFT),
             near("rare: KL at n = 64, on its way to 1", found["rare"][-1]["KL"], limit, 1e-6, "nats", "by hand"),
             below("teeth: share of W1 left at n = 64", fallen["teeth"]["W1"], LEFT),
             near("teeth: W1 at n = 64", found["teeth"][-1]["W1"], 1 / 128, 1e-9, exact="1 / (2 n) by hand"),

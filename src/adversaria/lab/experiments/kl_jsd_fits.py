@@ -5,12 +5,12 @@
     between   min_q JSD(p, q) = KL(p, m) / 2 + KL(q, m) / 2,   m = (p + q) / 2
 
 Each divergence is an integral by quadrature, and descended in mean and log standard deviation from a start on the
-heavier mode and a wide one, of which the lower end counts. Nothing is drawn at random. The modes are moved apart, to 8.
-The forward fit must have the mixture's own mean and standard deviation within 0.001 at every distance. At 5, where no
-mode reaches the other, the reverse fit must be a mode: its mean within a tenth of the mode's standard deviation, its
-own within a tenth of it. At every distance the width of the Jensen-Shannon fit must lie between those of the other two,
-up to the descent's 0.1 %; and as the modes part, the reverse fit must withdraw to one mode before the Jensen-Shannon
-fit does, while the forward fit never does.
+heavier mode and a wide one, of which the lower end counts. Nothing is drawn at random. The modes are moved apart, to
+8. The forward fit must have the mixture's own mean and standard deviation within 0.001 at every distance. At 5, where
+no mode reaches the other, the reverse fit must be a mode: its mean within a tenth of the mode's standard deviation,
+its own within a tenth of it. At every distance the width of the Jensen-Shannon fit must lie between those of the other
+two, up to the descent's 0.1 %; and as the modes part, the reverse fit must withdraw to one mode before the
+Jensen-Shannon fit does, while the forward fit never does.
 """
 
 import math

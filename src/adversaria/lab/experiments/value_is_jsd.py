@@ -4,9 +4,9 @@
     p = pi:   JSD = 0,   D* = 1/2,   V = -2 log 2 = -1.3863 nats            m = (pi + p) / 2
 
 The data are a mixture of two Gaussians, the generator's law is the same mixture shifted by theta. For each theta a new
-discriminator is trained, and its value taken on fresh draws; beside it stands the exact one by quadrature. They must be
-within 0.02 nats of each other, where V runs over 1.39. At theta = 0 the value must be -1.3863 within 0.02, and D within
-0.03 of one half where there are draws (0.05 in a quick run).
+discriminator is trained, and its value taken on fresh draws; beside it stands the exact one by quadrature. They must
+be within 0.02 nats of each other, where V runs over 1.39. At theta = 0 the value must be -1.3863 within 0.02, and D
+within 0.03 of one half where there are draws (0.05 in a quick run).
 """
 
 import math
