@@ -19,6 +19,7 @@ from adversaria.distributions import (
     sinkhorn,
     total_variation,
 )
+from adversaria.distributions.energies import energy
 from adversaria.errors import UserError
 from adversaria.game import Adam
 from adversaria.metrics import neural_distance
@@ -202,3 +203,15 @@ def test_weights_stay_in_the_box_and_the_seed_decides():
     assert one.value == two.value and one.n == 100
     with pytest.raises(UserError, match="rounds"):
         neural_distance(critic, x, y, rounds=0)
+
+
+def test_the_four_energies_are_where_they_should_be_low():
+    grid = rectangle((-9.0, 9.0), (-9.0, 9.0), panels=12)
+    for i, low in ((1, (2.0, 0.0)), (2, (0.0, 0.0)), (3, (1.0, -2.0)), (4, (3.0, -4.0))):
+        U = energy(i, grid.points)
+        assert U.isfinite().all() and 0 < float((grid.weights * (-U).exp()).sum()) < math.inf
+        assert (
+            float(energy(i, torch.tensor([low]).double())) < 0.1 < float(energy(i, torch.tensor([[0.0, 6.0]]).double()))
+        )
+    with pytest.raises(UserError, match="energy 5"):
+        energy(5, grid.points)

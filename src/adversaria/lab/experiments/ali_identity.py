@@ -42,7 +42,7 @@ def joints(game: Game) -> tuple[Tensor, Tensor]:
 
 
 def run(bench: Bench) -> Outcome:
-    rounds, frames = bench.pick(500, 4_000), 4
+    rounds, frames = bench.pick(700, 4_000), 4
     falling = {"lr": bench.pick(3e-3, 1e-3), "schedule": "linear"}
     recipe = make("ali", latent=1, hidden=32, depth=2, batch=bench.pick(128, 256), rounds=rounds, average=0.98,
                   discriminator=falling, generators=falling, parts={"critic_norm": "none"})  # fmt: skip

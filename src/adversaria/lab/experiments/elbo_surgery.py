@@ -33,8 +33,7 @@ from adversaria.metrics import elbo_surgery
 SOURCES = ("003",)
 MORE = ("Hoffman and Johnson (2016), ELBO surgery, NIPS workshop", "Higgins et al. (2017), beta-VAE, ICLR")
 SLIP = "In 003 a sign is lost: the mutual information and the marginal KL are both subtracted from the reconstruction."
-REACH = 3.6
-"""Of the plane that is drawn."""
+REACH = 3.6  # of the plane that is drawn
 
 
 def run(bench: Bench) -> Outcome:
@@ -104,11 +103,12 @@ def draw(figure: Figure, told: Mapping[str, Any]) -> None:
     curve(rate, beta, told["rate"], "rate, closed form", COLOURS[6], marker="o")
     curve(rate, beta, told["information"], "mutual information, by draws", COLOURS[0], marker="s")
     curve(rate, beta, told["marginal"], "marginal KL, by quadrature", COLOURS[1], marker="D")
-    rate.set(xscale="log", ylim=(0, 1.5 * float(np.max(told["rate"]))))
+    rate.set_ylim(0, 1.5 * float(np.max(told["rate"])))
+    rate.set_xscale("log", base=2)
     labelled(rate, "beta", "nats an image")
     curve(cost, beta, told["reconstruction"], "reconstruction", COLOURS[2], marker="^")
     curve(cost, beta, told["bound"], "mean ELBO", COLOURS[6], marker="o")
-    cost.set(xscale="log")
+    cost.set_xscale("log", base=2)
     labelled(cost, "beta", "nats an image")
     for axes, density, b in ((small, told["density"][0], beta[0]), (large, told["density"][1], beta[-1])):
         axes.imshow(np.asarray(density).T, origin="lower", extent=(-REACH, REACH, -REACH, REACH))

@@ -10,7 +10,6 @@ below 0 by more than 0.02. It must fall with every lengthening of the chain, fro
 have half of the KL of 2 at most (quick: 8 maps 0.9 of it, on two of the energies).
 """
 
-import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -22,6 +21,7 @@ from torch import Tensor
 from adversaria.claims.check import Trial
 from adversaria.data import Batch
 from adversaria.distributions import log_normal, rectangle
+from adversaria.distributions.energies import energy
 from adversaria.game import Adam, Player, Stage, Terms, play
 from adversaria.lab.bench import Bench, Outcome, above, below
 from adversaria.lab.figures import COLOURS, SIZE, curve, labelled
@@ -31,22 +31,6 @@ from adversaria.nn.warm import Warm
 SOURCES = ("001",)
 MORE = ("Rezende and Mohamed (2015), arXiv:1505.05770, Section 6.1, Table 1 and Figure 3",)
 REACH = 4.5
-
-
-def energy(i: int, z: Tensor) -> Tensor:
-    """U_i (n,) of points (n, 2)."""
-    x, y = z.T
-
-    def wells(*off: Tensor) -> Tensor:
-        return -torch.stack([-0.5 * part.square() for part in off]).logsumexp(0)
-
-    if i == 1:
-        return 0.5 * ((z.norm(dim=1) - 2) / 0.4).square() + wells((x - 2) / 0.6, (x + 2) / 0.6)
-    wave, wall = torch.sin(math.pi * x / 2), 0.5 * ((x.abs() - 4).clamp_min(0) / 0.3).square()
-    bump, step = 3 * torch.exp(-0.5 * ((x - 1) / 0.6).square()), 3 * torch.sigmoid((x - 1) / 0.3)
-    off = {2: [(y - wave) / 0.4], 3: [(y - wave) / 0.35, (y - wave + bump) / 0.35],
-           4: [(y - wave) / 0.4, (y - wave + step) / 0.35]}  # fmt: skip
-    return wells(*off[i]) + wall
 
 
 def fitted(i: int, K: int, rounds: int) -> Composite:
