@@ -21,7 +21,7 @@ MAP = "viridis"
 """For values over a plane; `cividis` and `RdBu_r` are the other two that may be used."""
 SIZE = (7.2, 3.0)
 """Inches."""
-DPI = 130
+DPI = 110
 LOOK: dict[Any, Any] = {
     **STYLE, "text.parse_math": True, "axes.prop_cycle": cycler(color=COLOURS), "image.cmap": MAP,
     "axes.titlesize": 9, "legend.edgecolor": "none", "legend.fontsize": 8, "axes.labelcolor": "#33383f",

@@ -101,4 +101,4 @@ def gallery(folder: Path, place: Path) -> str:
         parts += [f"![{told['said'] or card.question}]({where.as_posix()})", "", told["said"], ""]
         parts += [f"- {running.finding_of(one)}" for one in told["findings"]]
         parts += ["", f"`{told['command']}`, {protocol(told)}. {sources(card)}. " + "; ".join(card.more)]
-    return "\n".join(parts).rstrip() + "\n"
+    return "\n".join(parts).rstrip()

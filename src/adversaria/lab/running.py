@@ -30,8 +30,8 @@ from adversaria.zoo.verify import stamp
 FORMAT = 1
 DIGITS = 6
 """Significant ones, of the series kept."""
-MOST = 20_000
-"""Numbers of a series kept at most: pictures are in the figure."""
+MOST = 2_000
+"""Numbers of a series kept at most: larger ones are in the figure."""
 NUMBERS, FIGURE = "numbers.json", "figure.png"
 MACHINE = ("python", "torch", "processor", "cores")
 
@@ -78,9 +78,10 @@ def run(task: Task) -> Done:
     told = {
         "format": FORMAT, **_wanted(task), "verdict": "holds" if outcome.holds else "does not hold",
         "findings": [_found(finding) for finding in outcome.findings], "said": outcome.said,
-        "series": _plain(outcome.series), "seconds": round(seconds, 1), "machine": machine, **stamp(task.command),
+        "series": {name: _kept(series) for name, series in outcome.series.items()},
+        "seconds": round(seconds, 1), "machine": machine, **stamp(task.command),
     }  # fmt: skip
-    replace_file(place / NUMBERS, json.dumps(told, indent=1, allow_nan=False) + "\n")
+    replace_file(place / NUMBERS, json.dumps(told, indent=1, allow_nan=False))
     return Done(task.name, outcome.holds, seconds, tuple(map(str, outcome.findings)))
 
 
@@ -133,12 +134,25 @@ def _arrays(value: Any) -> Any:
     return [_arrays(part) for part in value] if isinstance(value, list | tuple) else value
 
 
+def _kept(series: Any) -> Any:
+    """A series as JSON has it, or how many numbers it has where they are too many."""
+    count = _count(_arrays(series))
+    return _plain(series) if count <= MOST else f"{count:,} numbers, in the figure"
+
+
+def _count(value: Any) -> int:
+    if isinstance(value, np.ndarray):
+        return int(value.size)
+    parts = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else None
+    return 1 if parts is None else sum(map(_count, parts))
+
+
 def _plain(value: Any) -> Any:
-    """As JSON has it: arrays are lists, numbers have six digits, what isn't finite is null, pictures only a shape."""
+    """As JSON has it: arrays are lists, numbers have six digits, what isn't finite is null."""
     if isinstance(value, Tensor):
         value = value.detach().cpu().numpy()
     if isinstance(value, np.ndarray):
-        value = value.tolist() if value.size <= MOST else f"array of shape {value.shape}, in the figure"
+        value = value.tolist()
     if isinstance(value, Mapping):
         return {str(name): _plain(part) for name, part in value.items()}
     if isinstance(value, list | tuple):
