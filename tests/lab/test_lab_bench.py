@@ -2,7 +2,9 @@
 
 import json
 import math
+import re
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -108,3 +110,12 @@ def test_list_has_every_question_without_torch(shell):
 
     code = "import sys; from adversaria.cli import main; main(['lab', 'list']); assert 'torch' not in sys.modules"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60).returncode == 0
+
+
+def test_the_gallery_is_that_of_the_results_and_has_its_pictures():
+    root = Path(__file__).parents[2]
+    page, folder = root / "docs" / "lab.md", root / "results" / "lab"
+    assert page.read_text().rstrip() == gallery(folder, page)
+    assert {place.name for place in folder.iterdir()} == set(shelf.cards())
+    for picture in re.findall(r"\]\((\S+\.png)\)", page.read_text()):
+        assert (page.parent / picture).is_file()
