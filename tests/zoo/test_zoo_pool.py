@@ -58,8 +58,9 @@ def test_nobody_is_left_behind_when_the_caller_stops_early():
 def test_ctrl_c_ends_all_of_it_without_a_traceback(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
-        "import time\nfrom adversaria.zoo.pool import spread\n"
+        "import signal, time\nfrom adversaria.zoo.pool import spread\n"
         "if __name__ == '__main__':\n"
+        "    signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's background jobs ignore it
         "    try:\n        for _ in spread(time.sleep, [0.0, 60.0, 60.0], 2): print('one', flush=True)\n"
         "    except KeyboardInterrupt:\n        print('stopped', flush=True)\n"
     )
@@ -77,6 +78,7 @@ def test_an_interrupt_that_does_not_end_the_waiting_is_heard_all_the_same(tmp_pa
     script.write_text(
         "import signal, threading, time\nfrom adversaria.zoo.pool import spread\n"
         "if __name__ == '__main__':\n"
+        "    signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "    def elsewhere(): signal.pthread_kill(threading.get_ident(), signal.SIGINT)\n"
         "    try:\n        for _ in spread(time.sleep, [0.0, 60.0, 60.0], 2): threading.Timer(0.5, elsewhere).start()\n"
         "    except KeyboardInterrupt:\n        print('stopped', flush=True)\n"

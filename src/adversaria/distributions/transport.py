@@ -38,7 +38,7 @@ def optimal_plan(p: Float[Tensor, " n"], q: Float[Tensor, " m"], cost: Float[Ten
     sum to 1, but to the same.
 
     >>> k = torch.arange(4.0)
-    >>> optimal_plan(torch.tensor([3.0, 2, 1, 4]), torch.tensor([1.0, 2, 4, 3]), (k[:, None] - k).abs()).cost
+    >>> round(optimal_plan(torch.tensor([3.0, 2, 1, 4]), torch.tensor([1.0, 2, 4, 3]), (k[:, None] - k).abs()).cost, 6)
     5.0
 
     Raises:
@@ -54,7 +54,7 @@ def optimal_plan(p: Float[Tensor, " n"], q: Float[Tensor, " m"], cost: Float[Ten
     c = cost.detach().double().cpu().numpy().ravel()
     # The last equation follows from the others; rounding would make them contradict one another. Its price is 0.
     equations, sums = vstack([rows, columns]).tocsr()[:-1], np.concatenate([a, b * (a.sum() / b.sum())])[:-1]
-    scale, fine = a.mean(), {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
+    scale, fine = float(a.mean()), {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
     found = linprog(c, A_eq=equations, b_eq=sums / scale, bounds=(0, None), method="highs-ds", options=fine)
     if found.status != 0:
         raise UserError(f"no plan was found: {found.message}")
