@@ -94,6 +94,7 @@ def test_what_does_not_hold_or_breaks_is_told_and_the_rest_goes_on(shell, tmp_pa
         (["run", "parallel-lines", "--jobs", "0"], "--jobs"),
         (["run", "parallel-lines", "--seeds", "-1"], "--seeds"),
         (["run", "parallel-lines", "--data", "nowhere"], "nowhere"),
+        (["run", "parallel-lines", "--data", "ring8"], "take images"),
         (["report"], "lab run all --quick"),
         (["gallery", "--out", "elsewhere"], "elsewhere"),
     ],

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from adversaria.data import load
+from adversaria.errors import UserError
 from adversaria.game import seeded
 from adversaria.lab import shelf
 from adversaria.lab.bench import Bench, Finding, Outcome
@@ -168,8 +169,10 @@ def settings(names: list[str], out: Path, *, quick: bool, source: str, seeds: in
     """The tasks of these names.
 
     Raises:
-        UserError: where the images can't be read.
+        UserError: where the images can't be read, or are none.
     """
     torch.set_num_threads(1)  # numbers depend on it
-    load(source)
+    kind = load(source).spec.kind
+    if kind != "image":
+        raise UserError(f"--data {source} is {kind}; experiments that take data take images, as digits or a folder")
     return [Task(name, quick, source, seeds, str(out), command(name)) for name in names]

@@ -1,5 +1,7 @@
-"""Distances between two laws by the best critic that training finds in a class: bounds from below."""
+"""Distances between two laws by the best critic that training finds in a class."""
 
+import math
+import statistics
 from collections.abc import Callable, Iterator
 
 import torch
@@ -36,7 +38,7 @@ def neural_distance(
         Minimax, NonSaturating  2 JSD - 2 log 2 for all functions; `details["jsd"]` is the JSD in nats
         FDivergence           D_f for all functions
 
-    What is found is a bound from below, as far as training gets; `critic` is left as it was trained. The value is
+    What is found is a bound from below over the class, as far as training gets; `critic` is left as it was trained. The value is
     measured on fresh draws, or on all of the samples where they are given: then it is the distance of the samples.
     Nothing but the weights of `critic` decides the class: a bounded last layer makes its functions bounded.
 
@@ -84,13 +86,14 @@ def neural_distance(
             x, y = (side if isinstance(side, Tensor) else side(n) for side in (real, fake))
             values = [float(_value(critic, loss, *part)) for part in zip(x.chunk(PARTS), y.chunk(PARTS), strict=False)]
             whole = float(_value(critic, loss, x, y))
-    if not torch.isfinite(torch.tensor([whole, *values])).all():
+    if not all(map(math.isfinite, [whole, *values])):
         raise UserError("the critic's value is not finite; lower the rate, or give it a slope or a clip")
-    error = float(torch.tensor(values).std()) / len(values) ** 0.5 if len(values) > 1 else float("nan")
-    details = {"jsd": (whole + 2 * torch.tensor(2.0).log().item()) / 2} if _logistic(loss) else {}
+    error = statistics.stdev(values) / len(values) ** 0.5 if len(values) > 1 else math.nan
+    details = {"jsd": whole / 2 + math.log(2)} if _logistic(loss) else {}
     how = {"loss": type(loss).__name__, "rounds": rounds, "batch": batch, "slope": slope, "clip": clip, "seed": seed}
+    steep = "; its slopes are not held at 1" if isinstance(loss, Wasserstein) else ""
     return Estimate("neural distance", whole, error, len(x), "", how, True, details=details,
-                    bias="a bound from below, as far as training got")  # fmt: skip
+                    bias=f"the best critic that training found{steep}")  # fmt: skip
 
 
 def _drawing(side: Draw | Tensor) -> Draw:
