@@ -38,8 +38,9 @@ def neural_distance(
         Minimax, NonSaturating  2 JSD - 2 log 2 for all functions; `details["jsd"]` is the JSD in nats
         FDivergence           D_f for all functions
 
-    What is found is a bound from below over the class, as far as training gets; `critic` is left as it was trained. The value is
-    measured on fresh draws, or on all of the samples where they are given: then it is the distance of the samples.
+    What is found is a bound from below over the class, as far as training gets; `critic` is left as it was trained. The
+    value is measured on fresh draws, or on all of the samples where they are given: then it is the distance of the
+    samples.
     Nothing but the weights of `critic` decides the class: a bounded last layer makes its functions bounded.
 
     Nguyen et al. (2010), arXiv:0809.0863; Arjovsky et al. (2017), arXiv:1701.07875, Eq. 3; Arora et al. (2017),
