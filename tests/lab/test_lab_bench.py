@@ -71,6 +71,8 @@ def test_run_then_not_again_then_a_page_and_a_gallery(shell, tmp_path):
     written = (tmp_path / "docs/lab.md").read_text()
     assert written.rstrip() == gallery(tmp_path / "lab", tmp_path / "docs/lab.md")
     assert "](../lab/earth-mover-discrete/figure.png)" in written
+    other = shell("lab", "run", "earth-mover-discrete", "--jobs", "1", "--out", "lab", check=0).stdout
+    assert "as before" not in other, "another budget is another run"
 
 
 def test_what_does_not_hold_or_breaks_is_told_and_the_rest_goes_on(shell, tmp_path, monkeypatch):
