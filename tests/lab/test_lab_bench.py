@@ -38,10 +38,10 @@ def test_a_bench_has_its_budget_and_its_seeds(tmp_path):
 
 
 def test_what_is_kept_is_json_whatever_was_measured():
-    told = running._kept({"a": np.arange(3), "b": [torch.tensor(1 / 3), math.inf], "d": "x"})
+    told = running._kept(running._arrays({"a": np.arange(3), "b": [torch.tensor(1 / 3), math.inf], "d": "x"}))
     assert told == {"a": [0, 1, 2], "b": [0.333333, None], "d": "x"}
     for many in (np.zeros((300, 300)), [torch.zeros(300)] * 300, {"a": [np.zeros(90_000)]}):
-        assert running._kept(many) == "90,000 numbers, in the figure"
+        assert running._kept(running._arrays(many)) == "90,000 numbers, in the figure"
     found = running.finding_of(running._found(Finding("x", (1.0, math.nan), low=0.5, unit="nats")))
     assert found.low == 0.5 and found.high == math.inf and math.isnan(found.values[1]) and found.unit == "nats"
 

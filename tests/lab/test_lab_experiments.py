@@ -17,7 +17,8 @@ LONGER = {"weight-clipping"}
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_claim_holds_at_the_quick_budget(name, tmp_path):
-    done = running.run(running.Task(name, True, "digits", 0, str(tmp_path), ""))
+    (task,) = running.settings([name], tmp_path, quick=True, source="digits", seeds=0, command=str)
+    done = running.run(task)
     assert done.holds == (name not in OPEN), done.lines
     told = json.loads((tmp_path / name / "numbers.json").read_text(), parse_constant=pytest.fail)
     assert told["verdict"] == ("holds" if done.holds else "does not hold") and told["said"] and told["findings"]

@@ -39,12 +39,12 @@ def counted(game: Game, seed: int) -> dict[str, int]:
         steps["pixels of the smallest image"] += 1
         return whole(self, j, sides)
 
-    for scale in game.networks.children():
-        if isinstance(scale, Between):
-            for net in scale.nets:
-                net.register_forward_hook(group)
+    nets = [net for scale in game.networks.children() if isinstance(scale, Between) for net in scale.nets]
+    hooks = [net.register_forward_hook(group) for net in nets]
     with mock.patch.object(Drawing, "pixel", pixel):
         game.sample(1, seed=seed)
+    for hook in hooks:
+        hook.remove()
     return steps
 
 

@@ -27,15 +27,20 @@ def told_of(folder: Path) -> list[tuple[Card, dict[str, Any]]]:
     return [(card, told) for card, told in found if told]
 
 
+def counted(found: list[tuple[Card, dict[str, Any]]]) -> str:
+    """How many claims hold, and at which budget."""
+    held = sum(told["verdict"] == "holds" for _, told in found)
+    quick = sum(told["quick"] for _, told in found)
+    return f"{len(found)} claims, of which {held} hold" + (f"; {quick} at the quick budget" if quick else "")
+
+
 def page(folder: Path) -> Html:
     """One document of all experiments that `folder` has, which loads nothing."""
     found = told_of(folder)
-    held = sum(told["verdict"] == "holds" for _, told in found)
-    quick = sum(told["quick"] for _, told in found)
-    counted = f"{len(found)} claims, of which {held} hold" + (f"; {quick} at the quick budget" if quick else "")
     links = [tag("li", tag("a", card.question, href=f"#{card.name}"), " ", _word(told)) for card, told in found]
-    head = tag("header", tag("p", "adversaria lab", class_="eyebrow"), tag("h1", "What the lectures claim, measured"),
-               tag("p", ABOUT, class_="summary"), tag("p", counted, class_="tally"), tag("ol", *links))  # fmt: skip
+    title = tag("p", "adversaria lab", class_="eyebrow"), tag("h1", "What the lectures claim, measured")
+    head = tag("header", *title, tag("p", ABOUT, class_="summary"), tag("p", counted(found), class_="tally"),
+               tag("ol", *links))  # fmt: skip
     return document("The lab", head, *(_part(folder, card, told) for card, told in found))
 
 
@@ -88,9 +93,8 @@ def protocol(told: dict[str, Any]) -> str:
 def gallery(folder: Path, place: Path) -> str:
     """The same as Markdown, with links from `place`'s folder to the figures."""
     found = told_of(folder)
-    held = sum(told["verdict"] == "holds" for _, told in found)
     written = "Written by `adversaria lab gallery` from what `adversaria lab run` left; nobody edits it by hand."
-    parts = ["# The lab", "", f"{ABOUT} {written} {len(found)} claims, of which {held} hold.", ""]
+    parts = ["# The lab", "", f"{ABOUT} {written} {counted(found)}.", ""]
     parts += [f"- [{card.question}](#{card.name}) {told['verdict']}" for card, told in found]
     for card, told in found:
         where = Path(os.path.relpath(folder / card.name / running.FIGURE, place.parent))

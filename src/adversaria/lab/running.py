@@ -47,6 +47,10 @@ class Task:
     seeds: int
     out: str
     command: str
+    images: str
+    """What the source calls itself."""
+    fingerprint: str
+    """Of its images."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ class Done:
 
 
 def run(task: Task) -> Done:
-    """Runs an experiment and writes OUT/NAME/numbers.json and figure.png; the same bits on any machine of one kind."""
+    """Runs an experiment and writes OUT/NAME/numbers.json and figure.png."""
     card = shelf.find(task.name)
     module = import_module(card.module)
     started = time.perf_counter()
@@ -70,7 +74,8 @@ def run(task: Task) -> Done:
         bench = Bench(task.quick, task.source, Path(folder), task.seeds)
         with seeded(0):
             outcome: Outcome = module.run(bench)
-    picture = png(module.draw, _arrays(outcome.series))
+    series = _arrays(outcome.series)
+    picture = png(module.draw, series)
     seconds = time.perf_counter() - started
     place = Path(task.out) / task.name
     place.mkdir(parents=True, exist_ok=True)
@@ -79,7 +84,7 @@ def run(task: Task) -> Done:
     told = {
         "format": FORMAT, **_wanted(task), "verdict": "holds" if outcome.holds else "does not hold",
         "findings": [_found(finding) for finding in outcome.findings], "said": outcome.said,
-        "series": {name: _kept(series) for name, series in outcome.series.items()},
+        "series": {name: _kept(values) for name, values in series.items()},
         "seconds": round(seconds, 1), "machine": machine, **stamp(task.command),
     }  # fmt: skip
     replace_file(place / NUMBERS, json.dumps(told, indent=1, allow_nan=False))
@@ -116,9 +121,8 @@ def finding_of(kept: Mapping[str, Any]) -> Finding:
 
 
 def _wanted(task: Task) -> dict[str, Any]:
-    data = load(task.source)
-    return {"name": task.name, "quick": task.quick, "seeds": task.seeds, "images": data.name,
-            "fingerprint": data.fingerprint, "code": code.fingerprint([shelf.find(task.name).path])}  # fmt: skip
+    return {"name": task.name, "quick": task.quick, "seeds": task.seeds, "images": task.images,
+            "fingerprint": task.fingerprint, "code": code.fingerprint([shelf.find(task.name).path])}  # fmt: skip
 
 
 def _found(finding: Finding) -> dict[str, Any]:
@@ -136,8 +140,8 @@ def _arrays(value: Any) -> Any:
 
 
 def _kept(series: Any) -> Any:
-    """A series as JSON has it, or how many numbers it has where they are too many."""
-    count = _count(_arrays(series))
+    """A series of arrays as JSON has it, or how many numbers it has where they are too many."""
+    count = _count(series)
     return _plain(series) if count <= MOST else f"{count:,} numbers, in the figure"
 
 
@@ -150,8 +154,6 @@ def _count(value: Any) -> int:
 
 def _plain(value: Any) -> Any:
     """As JSON has it: arrays are lists, numbers have six digits, what isn't finite is null."""
-    if isinstance(value, Tensor):
-        value = value.detach().cpu().numpy()
     if isinstance(value, np.ndarray):
         value = value.tolist()
     if isinstance(value, Mapping):
@@ -172,7 +174,7 @@ def settings(names: list[str], out: Path, *, quick: bool, source: str, seeds: in
         UserError: where the images can't be read, or are none.
     """
     torch.set_num_threads(1)  # numbers depend on it
-    kind = load(source).spec.kind
-    if kind != "image":
-        raise UserError(f"--data {source} is {kind}; experiments that take data take images, as digits or a folder")
-    return [Task(name, quick, source, seeds, str(out), command(name)) for name in names]
+    data = load(source)
+    if data.spec.kind != "image":
+        raise UserError(f"--data {source} is {data.spec.kind}; experiments that take data take images, as digits")
+    return [Task(name, quick, source, seeds, str(out), command(name), data.name, data.fingerprint) for name in names]

@@ -85,8 +85,9 @@ def neural_distance(
             pass
         with torch.no_grad():
             x, y = (side if isinstance(side, Tensor) else side(n) for side in (real, fake))
-            values = [float(_value(critic, loss, *part)) for part in zip(x.chunk(PARTS), y.chunk(PARTS), strict=False)]
-            whole = float(_value(critic, loss, x, y))
+            scores = [critic(side).flatten() for side in (x, y)]
+        values = [_value(loss, *part) for part in zip(*(side.chunk(PARTS) for side in scores), strict=False)]
+        whole = _value(loss, *scores)
     if not all(map(math.isfinite, [whole, *values])):
         raise UserError("the critic's value is not finite; lower the rate, or give it a slope or a clip")
     error = statistics.stdev(values) / len(values) ** 0.5 if len(values) > 1 else math.nan
@@ -107,5 +108,5 @@ def _logistic(loss: object) -> bool:
     return isinstance(loss, Minimax | NonSaturating)
 
 
-def _value(critic: nn.Module, loss: Loss | FDivergence, x: Tensor, y: Tensor) -> Tensor:
-    return -sum(loss.discriminator(critic(x).flatten(), critic(y).flatten()).values(), torch.zeros(()))
+def _value(loss: Loss | FDivergence, real: Tensor, fake: Tensor) -> float:
+    return -sum(float(term) for term in loss.discriminator(real, fake).values())

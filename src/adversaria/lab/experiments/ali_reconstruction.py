@@ -97,8 +97,8 @@ def run(bench: Bench) -> Outcome:
         ),
         {"x": runs[0]["x"], "samples": runs[0]["samples"], "y": {name: runs[0][name]["y"] for name in WAYS}}
         | {name: {key: of(name, key) for key in ("label", "error")} for name in WAYS},
-        "Reconstructions of ALI and BiGAN show the digit, written otherwise; HALI's from the lower code are near the "
-        "image, those from the upper one alone keep the gist.",
+        "To the left and above: near in pixels, with the label kept. ALI and BiGAN keep the digit rather than its "
+        "pixels; HALI's z_1 should be nearer to the image than z_2 alone.",
     )  # fmt: skip
 
 

@@ -27,7 +27,7 @@ from adversaria.lab.figures import COLOURS, labelled, panels
 from adversaria.oracles.tiny import everything
 
 SOURCES = ("001",)
-MORE = ("Larochelle and Murray (2011), AISTATS, Section 2", "Uria, Murray and Larochelle (2014), arXiv:1310.1757")
+MORE = ("Larochelle and Murray (2011), AISTATS", "Uria, Murray and Larochelle (2014), arXiv:1310.1757")
 SHAPE = (3, 4)
 NAMES: dict[str, dict[str, Any]] = {
     "fvsbn": {}, "nade": {"hidden": 32}, "made": {"hidden": 64}, "neural-ar": {"hidden": 32},

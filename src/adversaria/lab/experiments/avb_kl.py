@@ -31,7 +31,7 @@ from adversaria.nn.mlp import MLPReader
 from adversaria.objectives.losses import NonSaturating
 
 SOURCES = ("003",)
-MORE = ("Mescheder, Nowozin and Geiger (2017), arXiv:1701.04722, Propositions 1 and 2, Section 4",)
+MORE = ("Mescheder, Nowozin and Geiger (2017), arXiv:1701.04722",)
 SLIP = "003 writes the mean of D / (1 - D); the divergence is the mean of its logarithm. The figure shows both."
 POSTERIORS = [(0.5, 0.9), (1.0, 0.7), (1.5, 0.5)]
 """Mean and standard deviation in both dimensions."""

@@ -76,7 +76,7 @@ def run(bench: Bench) -> Outcome:
                   [a - b for a, b in zip(ranks["wasserstein"], ranks["vanilla"], strict=True)], 0.3),
         ),
         {name: [run[name] for run in runs] for name in recipes} | {"rank correlations": ranks},
-        "The Wasserstein estimate comes down together with the samples' distance. The vanilla one goes its own way.",
+        "The Wasserstein estimate comes down together with the samples' distance. The vanilla one does less so.",
     )  # fmt: skip
 
 

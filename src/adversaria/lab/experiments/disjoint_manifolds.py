@@ -33,7 +33,7 @@ from adversaria.nn.mlp import MLPReader
 from adversaria.objectives.losses import Minimax
 
 SOURCES = ("000", "001")
-MORE = ("Arjovsky and Bottou (2017), arXiv:1701.04862, Theorems 2.1 to 2.4 and 3.2",)
+MORE = ("Arjovsky and Bottou (2017), arXiv:1701.04862",)
 SLIP = "001 leaves out the factors 1/2 in the Jensen-Shannon divergence; it is log 2 on disjoint supports with them."
 DIM, THETA, NOISE = 100, 0.5, 0.5
 GRID = line(-8.0, 9.0, 64)

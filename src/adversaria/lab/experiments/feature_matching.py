@@ -22,6 +22,7 @@ from adversaria.claims.check import Trial
 from adversaria.claims.tools import told as told_as
 from adversaria.diagnose.critics import gradient_probe
 from adversaria.lab.bench import Bench, Outcome, above, below
+from adversaria.lab.experiments.vanishing_gradient import decades
 from adversaria.lab.figures import COLOURS, curve, labelled, panels, sheet
 
 SOURCES = ("000",)
@@ -60,11 +61,6 @@ def run(bench: Bench) -> Outcome:
         "As the discriminator gets better the minimax gradient fades away; that of feature matching doesn't. On the "
         "right are samples of a generator that has learned from nothing else.",
     )  # fmt: skip
-
-
-def decades(norms: np.ndarray) -> float:
-    """log10 of the largest norm over the mean of the last tenth."""
-    return float(np.log10(norms.max() / norms[-max(1, len(norms) // 10) :].mean()))
 
 
 def draw(figure: Figure, told: Mapping[str, Any]) -> None:

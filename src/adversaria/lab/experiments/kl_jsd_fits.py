@@ -29,7 +29,7 @@ from adversaria.lab.bench import Bench, Outcome, above, below
 from adversaria.lab.figures import COLOURS, labelled, panels
 
 SOURCES = ("000", "003")
-MORE = ("Theis, van den Oord and Bethge (2016), arXiv:1511.01844, Section 2 and Figure 1",)
+MORE = ("Theis, van den Oord and Bethge (2016), arXiv:1511.01844",)
 SHARES, SDS = torch.tensor([0.6, 0.4]).double(), torch.tensor([0.6, 0.8]).double()
 GRID = line(-24.0, 24.0, 64)
 X = GRID.points[:, 0]

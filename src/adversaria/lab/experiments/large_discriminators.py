@@ -25,7 +25,7 @@ from adversaria.metrics import neural_distance
 from adversaria.nn.mlp import MLPReader
 
 SOURCES = ("002",)
-MORE = ("Arora et al. (2017), arXiv:1703.00573, Lemma 1 and Theorem 3.1",)
+MORE = ("Arora et al. (2017), arXiv:1703.00573",)
 D = 16
 
 

@@ -27,7 +27,7 @@ from adversaria.objectives.divergences import ROWS, FDivergence
 from adversaria.objectives.losses import LOSSES, Loss
 
 SOURCES = ("004",)
-MORE = ("Mao et al. (2017), arXiv:1611.04076, Section 3.1 and Figure 1",)
+MORE = ("Mao et al. (2017), arXiv:1611.04076",)
 S = torch.linspace(-8, 8, 161).double()
 RIGHT, C = 6.0, 1.0
 CLOSED = {

@@ -64,7 +64,7 @@ def run(bench: Bench) -> Outcome:
         ),
         {"data": data.name, "images": n}
         | {name: {key: [found[name][key] for found in runs] for key in kept} for name in NAMES},
-        "The flow raises bound and estimate; what lies between them is the slack of the posterior. "
+        "Between bound and estimate lies the slack of the posterior, which a richer one makes smaller. "
         "Values are of the images named, not of MNIST unless MNIST was given.",
     )  # fmt: skip
 

@@ -81,8 +81,8 @@ def run(bench: Bench) -> Outcome:
             **{name: {k: [run[k][name] for run in runs] for k in unrolled} for name in ("modes", "KL")},
             "points": {k: torch.stack(runs[0][k]["points"])[LOOKS // SHOWN - 1 :: LOOKS // SHOWN] for k in unrolled},
         },
-        "The plain GAN's samples sit on one or two modes at a time and hop round the ring. With k = 5 or more they "
-        "spread over all eight.",
+        "The plain GAN's samples sit in one place at a time and hop about. With k = 5 or more they spread over all of "
+        "the ring; that they lie on its modes takes more rounds than the quick budget has.",
     )  # fmt: skip
 
 

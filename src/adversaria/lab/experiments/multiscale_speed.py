@@ -14,7 +14,6 @@ scale by scale must take at most a third of pixel by pixel's at the largest side
 import time
 from collections.abc import Mapping
 from typing import Any
-from unittest import mock
 
 import numpy as np
 import torch
@@ -22,40 +21,16 @@ from matplotlib.figure import Figure
 
 from adversaria.catalogue import make
 from adversaria.claims.check import Trial
+from adversaria.claims.multiscale_pixelcnn import counted
 from adversaria.data import DataSpec
-from adversaria.game import Game
 from adversaria.lab.bench import Bench, Outcome, below, near
 from adversaria.lab.figures import COLOURS, curve, labelled, panels
-from adversaria.nn.between import Between
-from adversaria.nn.pixelcnn import Drawing
 
 SOURCES = ("001",)
 MORE = ("Reed et al. (2017), arXiv:1703.03664, Section 3",)
 NAMES: dict[str, dict[str, Any]] = {"gated-pixelcnn": {"width": 16, "layers": 3},
          "multiscale-pixelcnn": {"width": 16, "layers": 3, "base": 4}}  # fmt: skip
 IMAGES = 4
-
-
-def steps(game: Game, seed: int) -> int:
-    """Calls that wait for one another while images are drawn."""
-    count = 0
-    whole = Drawing.pixel
-
-    def counted(*_: object) -> None:
-        nonlocal count
-        count += 1
-
-    def pixel(self: Drawing, *given: Any) -> torch.Tensor:
-        counted()
-        return whole(self, *given)
-
-    groups = [net for part in game.networks.children() if isinstance(part, Between) for net in part.nets]
-    hooks = [net.register_forward_hook(counted) for net in groups]
-    with mock.patch.object(Drawing, "pixel", pixel):
-        game.sample(IMAGES, seed=seed)
-    for hook in hooks:
-        hook.remove()
-    return count
 
 
 def run(bench: Bench) -> Outcome:
@@ -67,7 +42,7 @@ def run(bench: Bench) -> Outcome:
             for side in sides:
                 torch.manual_seed(trial.seed)
                 game = make(name, **size).build(DataSpec("image", (1, side, side), levels=2))
-                found["steps"][name].append(steps(game, trial.seed))
+                found["steps"][name].append(sum(counted(game, trial.seed).values()))
                 times = []
                 for _ in range(bench.pick(1, 3)):
                     started = time.perf_counter()

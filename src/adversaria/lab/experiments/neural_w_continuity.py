@@ -32,7 +32,7 @@ from adversaria.nn.mlp import MLP, MLPReader
 from adversaria.objectives.losses import Minimax
 
 SOURCES = ("000", "004")
-MORE = ("Arjovsky, Chintala and Bottou (2017), arXiv:1701.07875, Theorem 1 and Corollary 1",)
+MORE = ("Arjovsky, Chintala and Bottou (2017), arXiv:1701.07875",)
 SLIP = "004 leaves out the factors 1/2 in the Jensen-Shannon divergence; it is log 2 on disjoint supports with them."
 
 

@@ -28,7 +28,7 @@ from adversaria.metrics import neural_distance
 from adversaria.nn.mlp import MLPReader
 
 SOURCES = ("001",)
-MORE = ("Gulrajani et al. (2017), arXiv:1704.00028, Proposition 1 and Corollary 1",)
+MORE = ("Gulrajani et al. (2017), arXiv:1704.00028",)
 N = 96
 
 

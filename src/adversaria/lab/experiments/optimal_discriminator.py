@@ -29,7 +29,7 @@ from adversaria.nn.mlp import MLPReader
 from adversaria.objectives.losses import NonSaturating
 
 SOURCES = ("000", "003", "004")
-MORE = ("Goodfellow et al. (2014), arXiv:1406.2661, Proposition 1",)
+MORE = ("Goodfellow et al. (2014), arXiv:1406.2661",)
 MASS = 0.99
 RING = torch.from_numpy(modes("ring8").centres).float()
 

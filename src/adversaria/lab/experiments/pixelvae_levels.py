@@ -83,8 +83,8 @@ def run(bench: Bench) -> Outcome:
         ),
         {"x": runs[0]["x"], "again": runs[0]["again"]}
         | {name: {key: [found[name][key] for found in runs] for key in ("label", "fine", "moved")} for name in LEVELS},
-        "Rows: samples, then the same with one level anew. A new top code shows another digit, new maps another one of "
-        "its kind, new pixel noise the same with a few pixels turned.",
+        "Rows: samples, then the same with one level anew. If upper levels held what an image shows, a new z_2 would "
+        "change the digit, a new z_1 its shape, and new pixel noise a few pixels only.",
     )  # fmt: skip
 
 

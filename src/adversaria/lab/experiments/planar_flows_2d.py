@@ -29,7 +29,7 @@ from adversaria.nn.flows import Composite, Planar
 from adversaria.nn.warm import Warm
 
 SOURCES = ("001",)
-MORE = ("Rezende and Mohamed (2015), arXiv:1505.05770, Section 6.1, Table 1 and Figure 3",)
+MORE = ("Rezende and Mohamed (2015), arXiv:1505.05770, Table 1 and Figure 3",)
 REACH = 4.5
 
 

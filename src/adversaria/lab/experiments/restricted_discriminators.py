@@ -27,7 +27,7 @@ from adversaria.metrics import neural_distance, wasserstein
 from adversaria.nn.mlp import MLP, MLPReader
 
 SOURCES = ("002",)
-MORE = ("Bai, Ma and Risteski (2019), arXiv:1806.10586, Sections 3 and 4",)
+MORE = ("Bai, Ma and Risteski (2019), arXiv:1806.10586",)
 
 
 def run(bench: Bench) -> Outcome:

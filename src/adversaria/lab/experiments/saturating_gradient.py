@@ -32,7 +32,7 @@ from adversaria.objectives.losses import Loss, Minimax, NonSaturating
 SOURCES = ("000", "001")
 MORE = (
     "Goodfellow et al. (2014), arXiv:1406.2661, Section 3",
-    "Arjovsky and Bottou (2017), arXiv:1701.04862, Theorem 2.6 and Figure 3",
+    "Arjovsky and Bottou (2017), arXiv:1701.04862",
 )
 LOSSES: dict[str, Loss] = {"minimax": Minimax(), "non-saturating": NonSaturating()}
 BATCH = 8

@@ -26,7 +26,7 @@ from adversaria.metrics import neural_distance
 from adversaria.nn.mlp import MLPReader
 
 SOURCES = ("002",)
-MORE = ("Arora et al. (2017), arXiv:1703.00573, Section 3 and Corollary 3.2",)
+MORE = ("Arora et al. (2017), arXiv:1703.00573",)
 D, EPSILON, HIDDEN = 32, 0.2, (4, 16)
 
 

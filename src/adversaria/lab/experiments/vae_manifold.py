@@ -23,7 +23,7 @@ from adversaria.lab.bench import Bench, Outcome, above, below
 from adversaria.lab.figures import COLOURS, SIZE, labelled, panels, sheet
 
 SOURCES = ("001",)
-MORE = ("Kingma and Welling (2014), arXiv:1312.6114, Figure 4",)
+MORE = ("Kingma and Welling (2014), arXiv:1312.6114",)
 
 
 def run(bench: Bench) -> Outcome:
