@@ -18,7 +18,7 @@ from adversaria.game.state import capture, restore
 
 ENTRIES = [entry for entry in catalogue.entries().values() if entry.family == "adversarial"]
 NAMES = [e.name for e in ENTRIES if any(h.name == "parts" for h in e.hyperparameters)]
-LAYERS = {"virtual", "pixel", "resnet", "modern", "gated", "mlp"}
+LAYERS = {"virtual", "pixel", "resnet", "modern", "gated", "mlp", "tanh, constant"}
 REFUSED = {
     "avb": {"smooth", "least squares", "hinge, spectral", "wasserstein, penalty", "minimax", "relativistic, r2",
             "matching", "deviation", "discrimination", "both", "pack", "differentiable", "adaptive"},
@@ -55,6 +55,7 @@ PARTS = {
     "modern": {"network": "modern", "critic_norm": "none"},
     "gated": {"network": "gated"},
     "mlp": {"network": "mlp"},
+    "tanh, constant": {"network": "tanh", "generator_network": "constant"},
 }
 REMEMBERED = {"hinge, spectral", "both", "history", "extragradient", "optimistic", "adaptive", "virtual", "lazy"}
 """Parts with a state of their own, which a checkpoint has to hold."""

@@ -11,8 +11,6 @@ from adversaria.lab import running, shelf
 NAMES = sorted(shelf.cards())
 OPEN = {"convergence-race", "inception-score", "vae-collapse", "ali-reconstruction", "pixelvae-levels"}
 """Experiments whose claim does not hold at the quick budget: what they find stands on the page."""
-LONGER = {"weight-clipping"}
-"""Still to be cut to 120 lines."""
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -34,7 +32,7 @@ def test_the_claim_holds_at_the_quick_budget(name, tmp_path):
 def test_a_file_says_what_it_asks_and_uses_the_library(name):
     card = shelf.find(name)
     text = card.path.read_text()
-    assert len(text.splitlines()) < (140 if name in LONGER else 120)
+    assert len(text.splitlines()) < 120
     assert card.question.endswith("?") and card.setup and card.more
     assert card.sources and set(card.sources) <= set(shelf.LECTURES)
     tree = ast.parse(text)

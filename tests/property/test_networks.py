@@ -16,7 +16,7 @@ from adversaria.nn.mlp import MLP, MLPReader
 from adversaria.nn.norms import Virtual
 from adversaria.nn.reader import Reader
 
-NETWORKS = ["dcgan", "resnet", "modern", "mlp", "gated", "resnet101"]
+NETWORKS = ["dcgan", "resnet", "modern", "mlp", "gated", "tanh", "constant", "resnet101"]
 NORMS = ["batch", "layer", "instance", "none", "virtual", "pixel"]
 SMALL = {"width": 4, "hidden": 16, "depth": 2}
 SHAPES = [(1, 8, 8), (3, 32, 32), (2, 28, 20), (5, 9, 17)]
@@ -47,7 +47,7 @@ def test_images_of_any_size_come_out_and_go_in(network, shape):
         assert encoder(shape, 3, norm="layer", network=network, **SMALL)(x).shape == (2, 3)
 
 
-@pytest.mark.parametrize("network", ["dcgan", "gated"])
+@pytest.mark.parametrize("network", ["dcgan", "gated", "tanh"])
 @pytest.mark.parametrize("depth", [0, 1, 3])
 def test_vectors_have_an_mlp(network, depth):
     size = SMALL | {"depth": depth}
@@ -136,6 +136,19 @@ def test_dcgan_has_the_papers_channels_at_64_pixels():
     downs = [m for m in D.modules() if isinstance(m, nn.Conv2d)]
     assert [m.in_channels for m in ups] == [1024, 512, 256, 128]
     assert [m.out_channels for m in downs] == [128, 256, 512, 1024] and D.width == 1024 * 4 * 4
+
+
+def test_hard_architectures_are_dcgans_but_for_what_makes_them_hard():
+    shape = (3, 64, 64)
+    plain, constant, tanh = (pair(kind, shape, width=16) for kind in ("dcgan", "constant", "tanh"))
+    ups, downs = ([m for m in part.modules() if isinstance(m, nn.ConvTranspose2d | nn.Conv2d)] for part in constant)
+    assert [m.in_channels for m in ups] == [16] * 4 and [m.out_channels for m in downs] == [16, 32, 64, 128]
+    for hard, usual in zip(tanh, plain, strict=True):
+        assert [type(m) for m in hard.modules() if isinstance(m, nn.ReLU | nn.LeakyReLU)] == []
+        changed = [
+            (type(a), type(b)) for a, b in zip(hard.modules(), usual.modules(), strict=True) if type(a) is not type(b)
+        ]
+        assert changed and {a for a, _ in changed} == {nn.Tanh} and {b for _, b in changed} <= {nn.ReLU, nn.LeakyReLU}
 
 
 @pytest.mark.parametrize("gated", [False, True])

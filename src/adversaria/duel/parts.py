@@ -16,6 +16,8 @@ from adversaria.nn.reader import Reader
 R = TypeVar("R", bound=Reader)
 Share = Annotated[float, Field(ge=0, lt=1)]
 Whole = Annotated[int, Field(ge=0)]
+LAYERS = ("network", "generator_network", "generator_norm", "critic_norm")
+"""The fields that replace layers, which a recipe with its own has to refuse."""
 
 
 @dataclass(frozen=True, kw_only=True, config=CHECKED)
@@ -72,6 +74,8 @@ class Parts:
     """Times the recipe's rate for the discriminator: two time-scales (1706.08500)."""
     network: Literal["own"] | Network = "own"
     """Of both players, in place of the recipe's."""
+    generator_network: Literal["own"] | Network = "own"
+    """Of the generator alone."""
     generator_norm: Literal["own"] | Norm = "own"
     """Normalisation in the generator, in place of the recipe's."""
     critic_norm: Literal["own"] | Norm = "own"
@@ -110,7 +114,8 @@ class Parts:
     def decoder(self, latent: int, shape: tuple[int, ...], *, network: Network = "dcgan", norm: Norm = "batch",
                 **size: Any) -> nn.Module:  # fmt: skip
         """`nn.backbones.decoder`, with the network and normalisation asked for."""
-        network = network if self.network == "own" else self.network
+        for asked in (self.network, self.generator_network):
+            network = network if asked == "own" else asked
         norm = norm if self.generator_norm == "own" else self.generator_norm
         return decoder(latent, shape, network=network, norm=norm, **size)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+import torch
 from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -59,6 +60,20 @@ def curve(axes: Axes, x: Sequence[float], runs: Any, label: str, colour: str, **
     axes.plot(x, np.median(y, 0), color=colour, label=label, **options)
     if len(y) > 1:
         axes.fill_between(x, y.min(0), y.max(0), color=colour, alpha=0.18, linewidth=0)
+
+
+def field(f: Callable[[torch.Tensor], torch.Tensor], reach: float, points: int = 60) -> dict[str, Any]:
+    """Values of a function of the plane, (n, 2) -> (n,), over [-reach, reach] x [-reach, reach], for `level_sets`."""
+    line = torch.linspace(-reach, reach, points)
+    with torch.no_grad():
+        values = f(torch.stack(torch.meshgrid(line, line, indexing="xy"), -1).reshape(-1, 2))
+    return {"line": line, "values": values.view(points, points)}
+
+
+def level_sets(axes: Axes, field: Mapping[str, Any]) -> None:
+    """Lines on which a field has one value each."""
+    axes.contour(field["line"], field["line"], field["values"], levels=14, linewidths=0.9)
+    axes.set_aspect("equal")
 
 
 def sheet(axes: Axes, images: Any, columns: int = 10) -> None:

@@ -13,9 +13,10 @@ from adversaria.nn.norms import Norm, Virtual
 from adversaria.nn.reader import Reader
 from adversaria.nn.resnet import ResidualCritic, ResidualGenerator
 
-Network = Literal["dcgan", "resnet", "modern", "mlp", "gated", "resnet101"]
-"""For images: DCGAN's, WGAN-GP's or R3GAN's networks, an MLP, DCGAN's with gates, or 101 layers. Vectors have an MLP,
-with gates where it says so."""
+Network = Literal["dcgan", "resnet", "modern", "mlp", "gated", "tanh", "constant", "resnet101"]
+"""For images: DCGAN's, WGAN-GP's or R3GAN's networks, an MLP, DCGAN's with gates, with tanh in place of every ReLU, or
+with as many channels in all layers of the generator, or 101 layers. Vectors have an MLP, with gates or tanh where it
+says so."""
 
 
 def units(kind: str) -> type[nn.Module]:
@@ -36,6 +37,7 @@ def decoder(
     is that of MLPs and of DCGAN's network.
     """
     gated, deep = network == "gated", network == "resnet101"
+    activation = nn.Tanh if network == "tanh" else activation
     made: nn.Module
     if len(shape) != 3 or network == "mlp":
         bounded = bounded and len(shape) == 3
@@ -45,7 +47,8 @@ def decoder(
     elif network in ("resnet", "resnet101"):
         made = ResidualGenerator(latent, shape, width, norm, bounded, deep=deep, classes=classes)
     else:
-        made = Generator(latent, shape, width, norm, bounded, activation, gated=gated, classes=classes)
+        made = Generator(latent, shape, width, norm, bounded, activation, gated=gated,
+                         constant=network == "constant", classes=classes)  # fmt: skip
     return Virtual(made, (latent,), classes > 0) if norm == "virtual" else made
 
 
@@ -54,16 +57,16 @@ def encoder(
     network: Network = "dcgan", activation: Callable[..., nn.Module] = nn.ReLU,
 ) -> Reader:  # fmt: skip
     """Examples (n, *shape) -> (n, outputs), or (n,) for one; `activation` is that of MLPs."""
-    gated, deep = network == "gated", network == "resnet101"
+    gated, deep, tanh = network == "gated", network == "resnet101", network == "tanh"
     made: Reader
     if len(shape) != 3 or network == "mlp":
-        return MLPReader(math.prod(shape), outputs, hidden, depth, activation, gated=gated)
+        return MLPReader(math.prod(shape), outputs, hidden, depth, nn.Tanh if tanh else activation, gated=gated)
     if network == "modern":
         made = ModernCritic(shape, width, norm, outputs)
     elif network in ("resnet", "resnet101"):
         made = ResidualCritic(shape, width, norm, outputs, deep=deep)
     else:
-        made = Critic(shape, width, norm, outputs, gated=gated)
+        made = Critic(shape, width, norm, outputs, gated=gated, tanh=tanh)
     if norm == "virtual":
         made.body = Virtual(made.body, shape)
     return made

@@ -39,29 +39,32 @@ class Generator(Conditional):
         width: channels at half the image's resolution.
         norm: after each layer but the last.
         bounded: end in tanh.
-        activation: made anew for each layer, with inplace=True.
+        activation: made anew for each layer.
         gated: gates in the place of activations.
+        constant: `width` channels everywhere.
         classes: of the labels that set the normalisation's scale and offset; 0 for none.
     """
 
     def __init__(
         self, latent: int, shape: tuple[int, ...], width: int, norm: Norm = "batch", bounded: bool = True,
-        activation: Callable[..., nn.Module] = nn.ReLU, *, gated: bool = False, classes: int = 0,
+        activation: Callable[..., nn.Module] = nn.ReLU, *, gated: bool = False, constant: bool = False,
+        classes: int = 0,
     ) -> None:  # fmt: skip
         super().__init__()
         channels, self.height, self.width = shape
         k, first, bias, m = levels(*shape[1:]), start(*shape[1:]), norm not in CENTRED, 2 if gated else 1
-        c = width * 2 ** (k - 1)
+        growth = 1 if constant else 2
+        c = width * growth ** (k - 1)
 
         def after(c: int) -> list[nn.Module]:
-            return [normalise(norm, m * c, classes), Gate() if gated else activation(inplace=True)]
+            return [normalise(norm, m * c, classes), Gate() if gated else activation()]
 
         projection = nn.Linear(latent, m * c * first[0] * first[1], bias=bias)
         layers: list[nn.Module] = [projection, nn.Unflatten(1, (m * c, *first)), *after(c)]
         for _ in range(k - 1):
-            up = nn.ConvTranspose2d(c, m * c // 2, 4, stride=2, padding=1, bias=bias)
-            layers += [up, *after(c // 2)]
-            c //= 2
+            up = nn.ConvTranspose2d(c, m * c // growth, 4, stride=2, padding=1, bias=bias)
+            c //= growth
+            layers += [up, *after(c)]
         layers.append(nn.ConvTranspose2d(c, channels, 4, stride=2, padding=1))
         if bounded:
             layers.append(nn.Tanh())
@@ -80,19 +83,21 @@ class Generator(Conditional):
 class Critic(Reader):
     """Images (n, C, H, W) -> `outputs` numbers (n, outputs), or (n,) for one.
 
-    4x4 convolutions of stride 2 with LeakyReLU 0.2 (or gates); no normalisation in the first layer; a linear read-out.
+    4x4 convolutions of stride 2 with LeakyReLU 0.2, or gates, or tanh; no normalisation in the first layer; a linear
+    read-out.
     """
 
     def __init__(
-        self, shape: tuple[int, ...], width: int, norm: Norm = "batch", outputs: int = 1, *, gated: bool = False
-    ) -> None:
+        self, shape: tuple[int, ...], width: int, norm: Norm = "batch", outputs: int = 1, *, gated: bool = False,
+        tanh: bool = False,
+    ) -> None:  # fmt: skip
         channels, h, w = shape
         c, layers, m = width, list[nn.Module](), 2 if gated else 1
         for i in range(levels(h, w)):
             after = normalise(norm, m * c) if i else nn.Identity()
             bias = i == 0 or norm not in CENTRED
             layers.append(nn.Conv2d(channels, m * c, 4, stride=2, padding=1, bias=bias))
-            layers += [after, Gate() if gated else nn.LeakyReLU(0.2, inplace=True)]
+            layers += [after, Gate() if gated else nn.Tanh() if tanh else nn.LeakyReLU(0.2, inplace=True)]
             channels, c, h, w = c, 2 * c, (h + 2 - 4) // 2 + 1, (w + 2 - 4) // 2 + 1
         super().__init__(nn.Sequential(*layers, nn.Flatten()), channels * h * w, outputs)
         self.reset_parameters()

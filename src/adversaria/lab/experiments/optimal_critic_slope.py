@@ -23,7 +23,7 @@ from adversaria.claims.check import Trial
 from adversaria.distributions import optimal_plan
 from adversaria.game import Adam
 from adversaria.lab.bench import Bench, Outcome, above, near
-from adversaria.lab.figures import COLOURS, labelled, panels
+from adversaria.lab.figures import COLOURS, field, labelled, level_sets, panels
 from adversaria.metrics import neural_distance
 from adversaria.nn.mlp import MLPReader
 
@@ -45,7 +45,7 @@ def run(bench: Bench) -> Outcome:
         slope, cosine, at = looked(f, P[i], Q[j])
         random = looked(f, P[torch.randint(N, (N,))], Q[torch.randint(N, (N,))])
         return {"value": value / found.cost, "slope": slope, "cosine": cosine, "random": random[1], "points": at,
-                "ends": (P[i], Q[j]), "field": field(f)}  # fmt: skip
+                "ends": (P[i], Q[j]), "field": field(f, 2.4)}  # fmt: skip
 
     runs = bench.each(once, "ring8")
     slopes, cosines = ([float(run[name].mean()) for run in runs] for name in ("slope", "cosine"))
@@ -72,23 +72,13 @@ def looked(f: nn.Module, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return slopes.norm(dim=1), cosine_similarity(slopes, x - y), at.detach()
 
 
-def field(f: nn.Module) -> Tensor:
-    """The critic's values over the plane."""
-    line = torch.linspace(-2.4, 2.4, 60)
-    with torch.no_grad():
-        values: Tensor = f(torch.stack(torch.meshgrid(line, line, indexing="xy"), -1).reshape(-1, 2))
-    return values.view(60, 60)
-
-
 def draw(figure: Figure, told: Mapping[str, Any]) -> None:
     plane, slopes, cosines = panels(figure, 3, width_ratios=(1.3, 1, 1))
-    line = np.linspace(-2.4, 2.4, 60)
-    plane.contour(line, line, told["field"], levels=14, linewidths=0.9)
+    level_sets(plane, told["field"])
     x, y = (np.asarray(side) for side in told["ends"])
     plane.plot(np.stack([x[:, 0], y[:, 0]]), np.stack([x[:, 1], y[:, 1]]), color=COLOURS[7], linewidth=0.5)
     plane.plot(*x.T, ".", color=COLOURS[1], markersize=3)
     plane.plot(*y.T, ".", color=COLOURS[0], markersize=3)
-    plane.set_aspect("equal")
     labelled(plane, "", "", "cheapest plan, level sets of the critic")
     slopes.hist(np.asarray(told["slope"]), bins=[k / 20 for k in range(33)], color=COLOURS[0])
     slopes.axvline(1, color=COLOURS[1], label="theory")

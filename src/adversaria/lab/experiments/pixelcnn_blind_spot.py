@@ -6,10 +6,10 @@
 
 Gradients of the law of every pixel of a 13 x 13 image, in double precision, summed in size over random images, of fresh
 pixelcnn and gated-pixelcnn recipes of several depths: masks are exact, so that what isn't seen has gradient 0 to the
-last bit. The pixelcnn's map must be, for every depth and every pair of pixels, the one that follows from walking its
-kernels through the image, and at 12 layers, enough to cross the image, the missed pairs must be those of the formula.
-With two stacks, one for the rows above and one for the row itself, no earlier pixel may be missed at that depth. No
-pixel of either may ever see itself or a later one.
+last bit, and with 16 channels no path runs through dead units alone. The pixelcnn's map must be, for every depth and
+every pair of pixels, the one that follows from walking its kernels through the image, and at 12 layers, enough to cross
+the image, the missed pairs must be those of the formula. With two stacks, one for the rows above and one for the row
+itself, no earlier pixel may be missed at that depth. No pixel of either may ever see itself or a later one.
 """
 
 from collections.abc import Mapping
@@ -40,7 +40,7 @@ NAMES = ("pixelcnn", "gated-pixelcnn")
 def sight(name: str, layers: int, seed: int) -> Tensor:
     """Whether pixel i's law has a gradient at pixel j, bool (i, j)."""
     with seeded(seed):
-        game = make(name, width=8, layers=layers).build(DataSpec("image", (1, SIDE, SIDE), levels=2)).double()
+        game = make(name, width=16, layers=layers).build(DataSpec("image", (1, SIDE, SIDE), levels=2)).double()
         x = torch.randn(4, 1, SIDE, SIDE).double().requires_grad_()
     law = game.abilities["law"](x)[..., 0].sum(0)
     rows = [torch.autograd.grad(one, x, retain_graph=True)[0].abs().sum(0).flatten() for one in law]

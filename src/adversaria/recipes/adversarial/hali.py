@@ -14,7 +14,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
 from adversaria.data import Batch, DataSpec
-from adversaria.duel import Duel, Pair, Parts
+from adversaria.duel import LAYERS, Duel, Pair, Parts
 from adversaria.game import CHECKED, Adam, Count, Game, Recipe, Reference, simultaneous
 from adversaria.nn.backbones import decoder, encoder
 from adversaria.nn.dcgan import levels
@@ -75,7 +75,7 @@ class HALI(Recipe):
 
     def game(self, spec: DataSpec) -> Game:
         parts = self.parts
-        parts.without("network", "generator_norm", "critic_norm", why="its layers are hali's own")
+        parts.without(*LAYERS, why="its layers are hali's own")
         E1, E2, G2, G1, D = self._image_networks(spec.shape) if len(spec.shape) == 3 else self._networks(spec.size)
         D = parts.equip(JointDiscriminator(D, self.hidden, parts.pack * self.latent, self.hidden))
 

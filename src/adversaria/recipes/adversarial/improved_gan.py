@@ -21,7 +21,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
 from adversaria.data import Batch, Dataset, DataSpec
-from adversaria.duel import Duel, Parts
+from adversaria.duel import LAYERS, Duel, Parts
 from adversaria.game import CHECKED, Adam, Count, Game, Recipe, Reference, Terms, Weight
 from adversaria.nn.backbones import decoder
 from adversaria.nn.noise import normal
@@ -101,7 +101,7 @@ class ImprovedGAN(Recipe):
         return G, aware(D) if self.objective == "minibatch-discrimination" else D
 
     def game(self, spec: DataSpec) -> Game:
-        self.parts.without("network", "generator_norm", "critic_norm", "spectral", why="it has its own layers")
+        self.parts.without(*LAYERS, "spectral", why="it has its own layers")
         self.parts.without("minibatch", "matching", why="--objective says what the generator wants")
         self.parts.without("pack", why="a classifier tells the class of one example at a time")
         G, C = self.networks(spec)

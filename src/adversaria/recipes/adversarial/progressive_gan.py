@@ -18,7 +18,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
 from adversaria.data import Batch, DataSpec
-from adversaria.duel import Duel, Pair, Parts
+from adversaria.duel import LAYERS, Duel, Pair, Parts
 from adversaria.errors import UserError
 from adversaria.game import CHECKED, Adam, Count, Game, Recipe, Referee, Reference, Stage, Weight
 from adversaria.game.rules import Rule
@@ -79,7 +79,7 @@ class ProgressiveGAN(Recipe):
 
     def game(self, spec: DataSpec) -> Game:
         parts = self.parts
-        parts.without("network", "generator_norm", "critic_norm", "spectral", why="progressive-gan has its own layers")
+        parts.without(*LAYERS, "spectral", why="progressive-gan has its own layers")
         parts.without("minibatch", why="progressive-gan's critic sees the deviation of its batch")
         parts.without("every", why="nobody sits out a round while progressive-gan grows")
         channels, *size = spec.shape
