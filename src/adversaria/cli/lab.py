@@ -38,6 +38,8 @@ class Run:
     """Names, or all."""
     quick: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Seconds in place of minutes: one seed, small settings, wider limits where the experiment says so."""
+    tiny: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Narrow networks in hard-architectures: under two hours on two cores, in place of a day."""
     data: str = "digits"
     """Images, for experiments that take any: a name or a path, as of MNIST."""
     seeds: int = 0
@@ -110,7 +112,7 @@ def _run(options: Run, rest: str) -> int:
 
     started, held, failed = monotonic(), 0, 0
     tasks = settings(
-        names, options.out, quick=options.quick, source=options.data, seeds=options.seeds,
+        names, options.out, quick=options.quick, source=options.data, seeds=options.seeds, tiny=options.tiny,
         command=lambda name: f"adversaria lab run {name} {rest}".rstrip(),
     )  # fmt: skip
     for task, done in run_all(tasks, options.jobs or cores(), options.again):

@@ -28,6 +28,8 @@ class Bench:
     """For what must lie in a file; it goes afterwards."""
     seeds: int = 0
     """How many random trials; 0 for 5, or 1 where it must be quick."""
+    tiny: bool = False
+    """Narrow networks at the full budget, in experiments that take hours with wide ones."""
 
     def pick(self, quick: T, full: T) -> T:
         """The quick budget's value or the full one's."""

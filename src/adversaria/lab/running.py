@@ -51,6 +51,7 @@ class Task:
     """What the source calls itself."""
     fingerprint: str
     """Of its images."""
+    tiny: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def run(task: Task) -> Done:
     module = import_module(card.module)
     started = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="adversaria-lab-") as folder:
-        bench = Bench(task.quick, task.source, Path(folder), task.seeds)
+        bench = Bench(task.quick, task.source, Path(folder), task.seeds, task.tiny)
         with seeded(0):
             outcome: Outcome = module.run(bench)
     series = _arrays(outcome.series)
@@ -121,7 +122,7 @@ def finding_of(kept: Mapping[str, Any]) -> Finding:
 
 
 def _wanted(task: Task) -> dict[str, Any]:
-    return {"name": task.name, "quick": task.quick, "seeds": task.seeds, "images": task.images,
+    return {"name": task.name, "quick": task.quick, "tiny": task.tiny, "seeds": task.seeds, "images": task.images,
             "fingerprint": task.fingerprint, "code": code.fingerprint([shelf.find(task.name).path])}  # fmt: skip
 
 
@@ -166,8 +167,8 @@ def _plain(value: Any) -> Any:
     return float(f"{number:.{DIGITS}g}") if math.isfinite(number) else None
 
 
-def settings(names: list[str], out: Path, *, quick: bool, source: str, seeds: int,
-             command: Callable[[str], str]) -> list[Task]:  # fmt: skip
+def settings(names: list[str], out: Path, *, quick: bool, source: str, seeds: int, command: Callable[[str], str],
+             tiny: bool = False) -> list[Task]:  # fmt: skip
     """The tasks of these names.
 
     Raises:
@@ -177,4 +178,5 @@ def settings(names: list[str], out: Path, *, quick: bool, source: str, seeds: in
     data = load(source)
     if data.spec.kind != "image":
         raise UserError(f"--data {source} is {data.spec.kind}; experiments that take data take images, as digits")
-    return [Task(name, quick, source, seeds, str(out), command(name), data.name, data.fingerprint) for name in names]
+    return [Task(name, quick, source, seeds, str(out), command(name), data.name, data.fingerprint, tiny)
+            for name in names]  # fmt: skip
