@@ -68,14 +68,17 @@ def bold(trial: Trial, game: Game) -> Measured:
             means[k] = [z[places].mean(0) for places in chosen]
             middle[k] = float(ink[order[:quarter]].mean() + ink[order[-quarter:]].mean()) / 2
     pairs = [(a, b) for a in means for b in means if a != b]
-    right = {"sum": 0, "control": 0}
+    right = {"sum": 0, "control": 0, "class": 0}
     for a, b in pairs:
         bold_a, thin_a, some, other = means[a]
         for name, code in (("sum", bold_a - thin_a + means[b][1]), ("control", some - other + means[b][1])):
             y = game.decode(code[None]).cpu()
-            right[name] += int(told(y, trial.data)) == b and float(y.mean()) > middle[b]
+            kept = int(told(y, trial.data)) == b
+            right[name] += kept and float(y.mean()) > middle[b]
+            right["class"] += kept and name == "sum"
     n = max(len(pairs), 1)
-    return Measured(right["sum"] / n, facts={"control": right["control"] / n, "pairs": len(pairs)})
+    facts = {"control": right["control"] / n, "told as b": right["class"] / n, "pairs": len(pairs)}
+    return Measured(right["sum"] / n, facts=facts)
 
 
 CHECKS = (

@@ -36,7 +36,8 @@ def run(bench: Bench) -> Outcome:
         ink = z[order[-200:]].mean(0) - z[order[:200]].mean(0)
         some = z[order[:: len(order) // 6]][:6]
         ways = torch.stack([some + t * ink for t in torch.linspace(-1, 1, STEPS)], 1)
-        return {"share": found.value, "control": found.facts["control"], "sheet": game.decode(ways.flatten(0, 1))}
+        return {"share": found.value, "control": found.facts["control"],
+                "class": found.facts["told as b"], "sheet": game.decode(ways.flatten(0, 1))}  # fmt: skip
 
     runs = bench.each(once)
     return Outcome(
@@ -46,10 +47,9 @@ def run(bench: Bench) -> Outcome:
             below("the same of a control whose difference means nothing", [float(run["control"]) for run in runs],
                   0.125),
         ),
-        {"share": [run["share"] for run in runs], "control": [run["control"] for run in runs],
-         "sheet": runs[0]["sheet"]},
+        {"sheet": runs[0]["sheet"], **{name: [run[name] for run in runs] for name in ("share", "class", "control")}},
         "Left: six codes with the difference of bold and thin codes taken off (left end) or added (right end). Right: "
-        "how often a sum of means is what it should be.",
+        "how often a sum of means is a bold b, and how often a b at all: where it fails, the class is lost, not the ink.",
     )  # fmt: skip
 
 
@@ -57,7 +57,9 @@ def draw(figure: Figure, told: Mapping[str, Any]) -> None:
     ways, shares = panels(figure, 2)
     sheet(ways, told["sheet"], STEPS)
     ways.set_xlabel("code - ink   ...   code + ink")
-    for i, (name, label) in enumerate((("share", "bold a - thin a + thin b"), ("control", "any a - any a + thin b"))):
+    rows = (("share", "bold a - thin a + thin b"), ("class", "the same, a b of any ink"),
+            ("control", "any a - any a + thin b"))  # fmt: skip
+    for i, (name, label) in enumerate(rows):
         shares.plot([i] * len(told[name]), told[name], "o", color=COLOURS[i], label=label)
-    shares.set(xticks=[0, 1], xticklabels=["sum", "control"], xlim=(-0.5, 1.5), ylim=(-0.02, 1.02))
+    shares.set(xticks=[0, 1, 2], xticklabels=["sum", "its class", "control"], xlim=(-0.5, 2.5), ylim=(-0.02, 1.02))
     labelled(shares, "", "share of pairs that come out as a bold b")
