@@ -81,6 +81,6 @@ def draw(figure: Figure, told: Mapping[str, Any]) -> None:
         axes.plot(told["size"], np.median(runs, 0), "o-", color=COLOURS[i], label=label)
         place = figure.add_subplot(grid[1, i])
         sheet(place, told["shown"][norm], SHOWN)
-        place.set_title(f"{label}: a row is one code in batches of {told['size'][0]}")
+        place.set_title(f"{label}: a code in batches of {told['size'][0]}")
     axes.set_xscale("log", base=2)
     labelled(axes, "examples in the batch", "sd over batch-mates / sd over codes")
