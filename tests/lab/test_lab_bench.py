@@ -12,6 +12,7 @@ import torch
 
 from adversaria.lab import running, shelf
 from adversaria.lab.bench import Bench, Finding, Outcome, above, below, near
+from adversaria.lab.experiments import hard_architectures
 from adversaria.lab.page import gallery, page
 
 QUICK = ("run", "earth-mover-discrete", "--quick", "--jobs", "1", "--out", "lab")
@@ -46,6 +47,27 @@ def test_what_is_kept_is_json_whatever_was_measured():
     assert found.low == 0.5 and found.high == math.inf and math.isnan(found.values[1]) and found.unit == "nats"
 
 
+def test_where_wgan_gp_trains_alone_is_counted():
+    scores = {"dcgan": {"a": 0.05, "b": 0.3, "c": 2.0}, "wgan": {"a": 0.02, "b": 0.11, "c": 0.1},
+              "wgan-gp": {"a": 0.01, "b": 0.1, "c": 0.4}}  # fmt: skip
+    assert hard_architectures.lead(scores) == (1.0, 0.0)
+    assert hard_architectures.lead(scores | {"wgan-gp": scores["dcgan"]}) == (0.0, -1.0)
+
+
+def test_tiny_networks_are_narrow_at_the_full_budget(tmp_path, monkeypatch):
+    asked = []
+
+    def make(name, **changed):
+        asked.append((changed["width"], changed["rounds"]))
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(hard_architectures, "make", make)
+    for tiny in (False, True):
+        with pytest.raises(ZeroDivisionError):
+            hard_architectures.run(Bench(False, "digits", tmp_path, tiny=tiny))
+    assert asked == [(64, 2_000), (16, 2_000)]
+
+
 def test_a_card_is_read_from_the_file_alone():
     card = shelf.find("earth-mover-discrete")
     assert card.question == "What does it cost to move one pile of dirt onto another?"
@@ -73,6 +95,8 @@ def test_run_then_not_again_then_a_page_and_a_gallery(shell, tmp_path):
     assert "](../lab/earth-mover-discrete/figure.png)" in written
     other = shell("lab", "run", "earth-mover-discrete", "--jobs", "1", "--out", "lab", check=0).stdout
     assert "as before" not in other, "another budget is another run"
+    narrow = shell("lab", "run", "earth-mover-discrete", "--tiny", "--jobs", "1", "--out", "lab", check=0).stdout
+    assert "as before" not in narrow, "and so are narrow networks"
 
 
 def test_what_does_not_hold_or_breaks_is_told_and_the_rest_goes_on(shell, tmp_path, monkeypatch):
