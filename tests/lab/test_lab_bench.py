@@ -27,6 +27,7 @@ def test_a_finding_speaks_of_the_median_and_counts_the_seeds():
     assert below("x", [1.0], 1.0).holds and not below("x", 1.001, 1.0).holds
     assert near("x", 1.05, 1.0, 0.1).holds and not near("x", 1.2, 1.0, 0.1).holds
     assert not near("x", math.nan, 1.0, 0.1).holds and not above("x", math.nan, 1.0).holds
+    assert str(near("x", 1.2, 1.0, 0.1)).endswith("must be 1 ± 0.1, and is not")
     assert not Outcome((near("x", 1.0, 1.0, 0.1), near("y", 2.0, 1.0, 0.1))).holds
 
 
@@ -44,6 +45,8 @@ def test_what_is_kept_is_json_whatever_was_measured():
     for many in (np.zeros((300, 300)), [torch.zeros(300)] * 300, {"a": [np.zeros(90_000)]}):
         assert running._kept(running._arrays(many)) == "90,000 numbers, in the figure"
     found = running.finding_of(running._found(Finding("x", (1.0, math.nan), low=0.5, unit="nats")))
+    tight = running.finding_of(running._found(near("x", math.pi, math.pi, 1e-9)))
+    assert tight.holds and tight.limits == "3.14159 ± 1e-09", "limits are not rounded away"
     assert found.low == 0.5 and found.high == math.inf and math.isnan(found.values[1]) and found.unit == "nats"
 
 
@@ -72,6 +75,8 @@ def test_a_card_is_read_from_the_file_alone():
     card = shelf.find("earth-mover-discrete")
     assert card.question == "What does it cost to move one pile of dirt onto another?"
     assert card.equation.startswith("W(P, Q) = min_T") and "linear programming" in card.setup
+    slips = [card.slip for card in shelf.cards().values() if card.slip]
+    assert slips and not any(re.search(r"\b00[0-4]\b", slip) for slip in slips), "lectures have names"
     assert card.command(True) == "adversaria lab run earth-mover-discrete --quick"
 
 
@@ -81,13 +86,16 @@ def test_run_then_not_again_then_a_page_and_a_gallery(shell, tmp_path):
     assert "as before" in shell("lab", *QUICK, check=0).stdout
     assert "as before" not in shell("lab", *QUICK, "--again", check=0).stdout
     told = json.loads((tmp_path / "lab/earth-mover-discrete/numbers.json").read_text())
-    assert told["command"] == "adversaria lab run earth-mover-discrete --quick --jobs 1 --out lab"
+    assert told["command"] == "adversaria lab run earth-mover-discrete --quick"
     assert "lab/lab.html" in shell("lab", "report", check=0).stdout
     text = (tmp_path / "lab/lab.html").read_text()
     assert text.rstrip() == page(tmp_path / "lab")
     for part in ("one pile of dirt", "min_T", "data:image/webp", "holds", told["command"], "Villani"):
         assert part in text
     assert "<script" not in text and "http-equiv" in text
+    shell("lab", "run", "earth-mover-discrete", "--seeds", "2", "--data", "digits-static", "--out", "other", check=0)
+    told = json.loads((tmp_path / "other/earth-mover-discrete/numbers.json").read_text())
+    assert told["command"] == "adversaria lab run earth-mover-discrete --data digits-static --seeds 2"
     (tmp_path / "docs").mkdir()
     shell("lab", "gallery", "--page", "docs/lab.md", check=0)
     written = (tmp_path / "docs/lab.md").read_text()
@@ -97,6 +105,10 @@ def test_run_then_not_again_then_a_page_and_a_gallery(shell, tmp_path):
     assert "as before" not in other, "another budget is another run"
     narrow = shell("lab", "run", "earth-mover-discrete", "--tiny", "--jobs", "1", "--out", "lab", check=0).stdout
     assert "as before" not in narrow, "and so are narrow networks"
+    refused = shell("lab", *QUICK, check=2).stderr
+    assert "earth-mover-discrete" in refused and "--again" in refused and "\n" not in refused.strip()
+    assert json.loads((tmp_path / "lab/earth-mover-discrete/numbers.json").read_text())["tiny"]
+    assert "1 of 1 hold" in shell("lab", *QUICK, "--again", check=0).stdout
 
 
 def test_what_does_not_hold_or_breaks_is_told_and_the_rest_goes_on(shell, tmp_path, monkeypatch):

@@ -43,11 +43,11 @@ class Run:
     data: str = "digits"
     """Images, for experiments that take any: a name or a path, as of MNIST."""
     seeds: int = 0
-    """Random trials of experiments that have any; 5, or 1 with --quick, without."""
+    """Random trials of experiments that have any; 0 for 5, or for 1 with --quick."""
     jobs: int | None = None
     """Processes, a thread each; as many as there are cores, without."""
     again: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Run also what was run before."""
+    """Run also what was run before, and let a quick run replace a full one."""
     out: Path = Path("lab")
     """The folder of results."""
 
@@ -86,7 +86,7 @@ def run(arguments: list[str]) -> int:
     if verb == "list":
         return _list()
     if verb == "run":
-        return _run(options, shlex.join(word for word in rest if word not in (*options.names, "--again")))
+        return _run(options)
     return _report(options) if verb == "report" else _gallery(options)
 
 
@@ -99,7 +99,7 @@ def _list() -> int:
     return 0
 
 
-def _run(options: Run, rest: str) -> int:
+def _run(options: Run) -> int:
     from adversaria.lab.shelf import cards, find
 
     if not options.names:
@@ -113,7 +113,7 @@ def _run(options: Run, rest: str) -> int:
     started, held, failed = monotonic(), 0, 0
     tasks = settings(
         names, options.out, quick=options.quick, source=options.data, seeds=options.seeds, tiny=options.tiny,
-        command=lambda name: f"adversaria lab run {name} {rest}".rstrip(),
+        command=lambda name: shlex.join(["adversaria", "lab", "run", name, *_told(options)]),
     )  # fmt: skip
     for task, done in run_all(tasks, options.jobs or cores(), options.again):
         if isinstance(done, Failure):
@@ -129,6 +129,13 @@ def _run(options: Run, rest: str) -> int:
           + (f"; {failed} failed" if failed else "") + f"; {options.out}/NAME/figure.png, numbers.json\n"
           f"page: adversaria lab report --out {options.out}")  # fmt: skip
     return 0 if held == len(tasks) else 1
+
+
+def _told(options: Run) -> list[str]:
+    """The options that an experiment's numbers depend on."""
+    return [*["--quick"] * options.quick, *["--tiny"] * options.tiny,
+            *(["--data", options.data] if options.data != Run.data else []),
+            *(["--seeds", str(options.seeds)] if options.seeds else [])]  # fmt: skip
 
 
 def _report(options: Report) -> int:

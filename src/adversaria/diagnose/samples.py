@@ -4,6 +4,7 @@ A rule weighs several numbers, since each errs in its own way (the caveats say h
 was power to find the fault.
 """
 
+import math
 from collections.abc import Mapping
 
 from adversaria.diagnose.verdict import Evidence, Side, Verdict, votes
@@ -178,7 +179,9 @@ def _support(measured: Measured) -> Evidence | None:
     low, high = found.interval
     floor = found.null.mean if found.null is not None else float("inf")  # what the same count says of real data
     few = high < half and high < 0.5 * floor
-    return Evidence("birthday pairs", f"about {shown(found)} distinct examples", side_of(few, low > half))
+    many = f"about {shown(found)} distinct examples"
+    count = many if math.isfinite(found.value) else "none: too many distinct examples to count by them"
+    return Evidence("birthday pairs", count, side_of(few, low > half))
 
 
 def memorisation(measured: Measured) -> Verdict:

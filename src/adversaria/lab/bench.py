@@ -100,7 +100,7 @@ class Finding:
             told += (
                 f" ({min(self.values):.4g} to {max(self.values):.4g}; {self.agreed} of {len(self.values)} seeds agree)"
             )
-        return f"{self.quantity}: {told}; must be {self.limits}"
+        return f"{self.quantity}: {told}; must be {self.limits}{'' if self.holds else ', and is not'}"
 
 
 def near(quantity: str, values: float | list[float], truth: float, tolerance: float, unit: str = "",

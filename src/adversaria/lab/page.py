@@ -49,7 +49,7 @@ def _part(folder: Path, card: Card, told: dict[str, Any]) -> Html | None:
     drawn = picture(folder / card.name / running.FIGURE, told["said"], FIGURE_BYTES)
     rows = [_row(finding) for finding in findings]
     parts = [
-        tag("p", _word(told), " ", tag("small", f"{card.name}; {sources(card)}"), id=card.name),
+        tag("p", _word(told), " ", tag("small", f"{card.name}; {sources(card)}")),
         tag("pre", card.equation) if card.equation else None,
         *(tag("p", paragraph) for paragraph in card.setup.split("\n\n") if paragraph),
         tag("p", tag("b", "Where a lecture slips: "), card.slip) if card.slip else None,
@@ -59,7 +59,7 @@ def _part(folder: Path, card: Card, told: dict[str, Any]) -> Html | None:
         tag("p", tag("code", told["command"])),
         tag("p", "Read more: ", "; ".join(card.more) + ".", class_="note") if card.more else None,
     ]
-    return section(card.question, *parts)
+    return section(card.question, *parts, anchor=card.name)
 
 
 def _row(finding: Finding) -> tuple[str, ...]:
@@ -82,7 +82,8 @@ def sources(card: Card) -> str:
 
 def protocol(told: dict[str, Any]) -> str:
     """What the numbers rest on."""
-    budget = "quick budget" if told["quick"] else "full budget"
+    narrow = ", narrow networks" * told.get("tiny", False)
+    budget = "quick budget (smaller than described)" if told["quick"] else f"full budget{narrow}"
     seeds = max(len(found["values"]) for found in told["findings"])
     return (
         f"{budget}, {seeds} {'seed' if seeds == 1 else 'seeds'}, images of {told['images']} where any are taken "

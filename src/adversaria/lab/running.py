@@ -93,7 +93,17 @@ def run(task: Task) -> Done:
 
 
 def run_all(tasks: list[Task], jobs: int, again: bool) -> Iterator[tuple[Task, Done | Failure]]:
-    """Each task with what came of it, as they end; those of the same code and settings aren't run again."""
+    """Each task with what came of it, as they end; those of the same code and settings aren't run again.
+
+    Raises:
+        UserError: before any runs, where a quick one would take the place of a full one, and not `again`.
+    """
+    full = [task.name for task in tasks if task.quick and read(Path(task.out) / task.name).get("quick") is False]
+    if full and not again:
+        more = f" and {len(full) - 3} more" * (len(full) > 3)
+        named = ", ".join(full[:3]) + more
+        raise UserError(f"{tasks[0].out} has {named} at the full budget, and --quick would replace that; "
+                        "give another --out, or --again to replace it")  # fmt: skip
     missing = []
     for task in tasks:
         told = {} if again else read(Path(task.out) / task.name)
@@ -128,7 +138,7 @@ def _wanted(task: Task) -> dict[str, Any]:
 
 def _found(finding: Finding) -> dict[str, Any]:
     told = asdict(finding) | {"value": finding.value, "agreed": finding.agreed, "holds": finding.holds}
-    return {name: _plain(value) for name, value in told.items()}
+    return {name: _plain(value, digits=17) for name, value in told.items()}
 
 
 def _arrays(value: Any) -> Any:
@@ -153,18 +163,18 @@ def _count(value: Any) -> int:
     return 1 if parts is None else sum(map(_count, parts))
 
 
-def _plain(value: Any) -> Any:
-    """As JSON has it: arrays are lists, numbers have six digits, what isn't finite is null."""
+def _plain(value: Any, digits: int = DIGITS) -> Any:
+    """As JSON has it: arrays are lists, numbers have so many digits, what isn't finite is null."""
     if isinstance(value, np.ndarray):
         value = value.tolist()
     if isinstance(value, Mapping):
-        return {str(name): _plain(part) for name, part in value.items()}
+        return {str(name): _plain(part, digits) for name, part in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(part) for part in value]
+        return [_plain(part, digits) for part in value]
     if isinstance(value, bool | int | str) or value is None:
         return value
     number = float(value)
-    return float(f"{number:.{DIGITS}g}") if math.isfinite(number) else None
+    return float(f"{number:.{digits}g}") if math.isfinite(number) else None
 
 
 def settings(names: list[str], out: Path, *, quick: bool, source: str, seeds: int, command: Callable[[str], str],

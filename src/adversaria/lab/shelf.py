@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,6 +19,8 @@ LECTURES = {
     "003": "Isachenko, Deep Generative Models, course notes",
     "004": "An introduction to generative adversarial networks",
 }
+SHORT = {"000": "Isachenko's lecture", "001": "Courville's lecture", "002": "Risteski's lecture",
+         "003": "Isachenko's course", "004": "the introduction"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -76,4 +79,10 @@ def _card(path: Path) -> Card:
     setup = [" ".join(part.split()) for part in rest if part not in shown]
     equation = "\n".join(line[4:] for part in shown for line in part.splitlines())
     return Card(path.stem.replace("_", "-"), path, " ".join(question.split()), equation, "\n\n".join(setup),
-                tuple(told.get("SOURCES", ())), tuple(told.get("MORE", ())), told.get("SLIP", ""))  # fmt: skip
+                tuple(told.get("SOURCES", ())), tuple(told.get("MORE", ())), _named(told.get("SLIP", "")))  # fmt: skip
+
+
+def _named(slip: str) -> str:
+    """With lectures' names in the place of their numbers."""
+    text = re.sub(r"(?:lectures? )?\b(00[0-4])\b", lambda found: SHORT[found[1]], slip)
+    return text[:1].upper() + text[1:]

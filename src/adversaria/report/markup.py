@@ -30,9 +30,9 @@ def join(*children: Child) -> Html:
     return Html("".join(c if isinstance(c, Html) else html.escape(c) for c in children if c is not None))
 
 
-def section(title: str, *children: Child) -> Html | None:
-    """A titled part of the page; None where it would be empty."""
-    return tag("section", tag("h2", title), *children) if any(children) else None
+def section(title: str, *children: Child, anchor: str | None = None) -> Html | None:
+    """A titled part of the page, to which links may lead; None where it would be empty."""
+    return tag("section", tag("h2", title), *children, id=anchor) if any(children) else None
 
 
 def table(head: tuple[str, ...], rows: list[tuple[str, ...]], class_: str | None = None) -> Html | None:

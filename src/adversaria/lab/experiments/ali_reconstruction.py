@@ -97,8 +97,8 @@ def run(bench: Bench) -> Outcome:
         ),
         {"x": runs[0]["x"], "samples": runs[0]["samples"], "y": {name: runs[0][name]["y"] for name in WAYS}}
         | {name: {key: of(name, key) for key in ("label", "error")} for name in WAYS},
-        "To the left and above: near in pixels, with the label kept. ALI and BiGAN keep the digit rather than its "
-        "pixels; HALI's z_1 should be nearer to the image than z_2 alone.",
+        "To the left and above: near in pixels, with the label kept. What ALI and BiGAN keep is the digit, "
+        "where they keep it, not its pixels; HALI's z_1 should be nearer to the image than z_2 alone.",
     )  # fmt: skip
 
 
@@ -113,4 +113,4 @@ def draw(figure: Figure, told: Mapping[str, Any]) -> None:
     for (name, word), colour, mark in zip(WAYS.items(), (0, 1, 2, 3), "os^D", strict=True):
         numbers.plot(told[name]["error"], told[name]["label"], mark, color=COLOURS[colour], label=word)
     numbers.set(xlim=(0, 2), ylim=(0, 1.02))
-    labelled(numbers, "squared error over the data's variance", "share of labels kept")
+    labelled(numbers, "squared error / variance", "share of labels kept")

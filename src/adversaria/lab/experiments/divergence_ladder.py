@@ -90,7 +90,7 @@ def run(bench: Bench) -> Outcome:
             *(below(f"random laws: largest {name}", max(values), 1 + 1e-9) for name, values in ratios.items()),
         ),
         {"n": COUNTS, **{name: {d: [row[d] for row in rows] for d in fallen[name]} for name, rows in found.items()}},
-        "Left all three fall. In the middle JSD and W1 fall and KL stays; on the right only W1 falls, and KL is "
+        "On the left all three fall. In the middle JSD and W1 fall and KL stays; on the right only W1 falls, and KL is "
         "infinite throughout. The Wasserstein distance is the one that notices laws coming near each other.",
     )  # fmt: skip
 

@@ -96,7 +96,9 @@ def run(bench: Bench) -> Outcome:
 def draw(figure: Figure, told: Mapping[str, Any]) -> None:
     text, values, distances, points = panels(figure, 2, 2)
     text.axis("off")
-    rows = [(key, str(told["table"]["GAN"][key]), str(told["table"]["WGAN"][key])) for key in told["table"]["GAN"]]
+    cells = [[("no", "yes")[v] if isinstance(v, bool) else v if isinstance(v, str) else f"{v:g}" for v in side.values()]
+             for side in told["table"].values()]  # fmt: skip
+    rows = list(zip(told["table"]["GAN"], *cells, strict=True))
     grid = text.table([("", "GAN", "WGAN"), *rows], loc="center", cellLoc="left", edges="horizontal")
     grid.auto_set_font_size(False)
     grid.set_fontsize(8)

@@ -85,13 +85,16 @@ def draw(figure: Figure, told: Mapping[str, Any]) -> None:
     likelihood.plot(eps, told["log-likelihood"], color=COLOURS[0], marker="o", ms=4, label="memoriser")
     likelihood.set(xscale="log", yscale="symlog", ylim=(-1e5, 3), yticks=[0, -1, -10, -100, -1e3, -1e4, -1e5])
     labelled(
-        likelihood, "eps (pixels are in [-1, 1])", "held-out log-likelihood (nats a pixel)", "the likelihood falls"
+        likelihood,
+        "eps (pixels are in [-1, 1])",
+        "held-out log-likelihood (nats a pixel)",
+        "smaller eps, less likely",
     )
     curve(distance, eps, told["distance"], "the memoriser's samples", COLOURS[1], marker="s", ms=4)
     distance.axhline(told["far"], color=COLOURS[6], lw=0.8, linestyle="dotted", label="held-out images")
     distance.set(xscale="log", yscale="log")
     labelled(
-        distance, "eps (pixels are in [-1, 1])", "distance to the nearest training image", "the samples are copies"
+        distance, "eps (pixels are in [-1, 1])", "distance to the nearest training image", "smaller eps, nearer copies"
     )
     losses.hist(np.asarray(told["loss"]), bins=30, color=COLOURS[0], label="held-out images")
     losses.axvline(told["limit"], color=COLOURS[1], label="limit log2(100) / d")

@@ -81,8 +81,8 @@ def run(bench: Bench) -> Outcome:
             **{name: {k: [run[k][name] for run in runs] for k in unrolled} for name in ("modes", "KL")},
             "points": {k: torch.stack(runs[0][k]["points"])[LOOKS // SHOWN - 1 :: LOOKS // SHOWN] for k in unrolled},
         },
-        "The plain GAN's samples sit in one place at a time and hop about. With k = 5 or more they spread over all of "
-        "the ring; that they lie on its modes takes more rounds than the quick budget has.",
+        "The plain GAN's samples sit in one place at a time and hop about. With k = 5 or more they spread evenly; "
+        + bench.pick("that they lie on the modes takes the full budget's rounds.", "most lie on the modes at the end."),
     )  # fmt: skip
 
 

@@ -70,8 +70,8 @@ def run(bench: Bench) -> Outcome:
                  bench.pick(0.05, 0.02), "nats", "log 2"),
         ),
         {"theta": thetas, **{name: [run[name] for run in runs] for name in runs[0]}},
-        "The Wasserstein distance falls on the way to theta = 0, and its slope is 1 on either side. The others are as "
-        "high near the goal as far from it: their gradient is 0, and they fall all at once.",
+        "The Wasserstein distance falls on the way to theta = 0, and its slope is 1 on either side. JSD and TV are as "
+        "high near the goal as far from it: their gradient is 0, and at the goal itself they are 0.",
     )  # fmt: skip
 
 
@@ -79,13 +79,16 @@ def draw(figure: Figure, told: Mapping[str, Any]) -> None:
     values, slopes = panels(figure, 2)
     line = np.linspace(-1.1, 1.1, 201)
     values.plot(line, np.abs(line), color=COLOURS[0], label="W1 = |theta|")
-    values.plot(line, np.where(np.abs(line) < 1e-9, 0, math.log(2)), color=COLOURS[1], label="JSD = log 2")
-    values.plot(line, np.ones_like(line), color=COLOURS[3], linestyle="dotted", label="TV = 1")
+    for colour, height, style, label in ((1, math.log(2), "-", "JSD = log 2"), (3, 1.0, ":", "TV = 1")):
+        values.plot(line, np.where(np.abs(line) < 1e-9, np.nan, height), style, color=COLOURS[colour], label=label)
+        values.plot(0, 0, ".", color=COLOURS[colour])
     for name, colour, mark in (("critic", 0, "o"), ("pairing", 5, "x"), ("JSD", 1, "s")):
         label = {"critic": "W1 by a critic", "pairing": "W1 of samples", "JSD": "JSD by a discriminator"}[name]
         curve(values, told["theta"], told[name], label, COLOURS[colour], marker=mark, linestyle="none")
-    labelled(values, "theta", "distance (W1: length, JSD: nats)")
+    values.set_ylim(-0.05, 2.1)
+    labelled(values, "theta", "distance (W1: length, JSD: nats)", legend=False)
+    values.legend(loc="upper center", ncols=2)
     slopes.plot(line, np.ones_like(line), color=COLOURS[0], label="W1")
-    slopes.plot(line, np.zeros_like(line), color=COLOURS[1], label="JSD, TV, KL")
+    slopes.plot(line, np.zeros_like(line), color=COLOURS[1], label="JSD, TV")
     curve(slopes, told["theta"], told["slope"], "by a critic", COLOURS[0], marker="o", linestyle="none")
     labelled(slopes, "theta", "gradient in |theta|")

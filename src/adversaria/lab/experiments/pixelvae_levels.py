@@ -8,7 +8,7 @@ e_1 and e_0 anew and the other two as they were. Two things are told of each cha
 of the nearest training image, and how much of the change lies at high frequencies, the power of the difference above
 half the Nyquist frequency over its whole. If the top holds what is shown and the rest its detail, labels must change
 with z_2 more often than with the pixels' noise by 0.1 at least, and more often than with z_1's; and the pixels' change
-must have the larger share of high frequencies than z_2's.
+must have the larger share of high frequencies than z_2's, which is nan where z_2 changes nothing.
 """
 
 from collections.abc import Mapping
