@@ -10,7 +10,7 @@ leave gaps. log p(x) is had exactly, by quadrature over the plane; bounds from d
 nearest neighbours for all alike. Both flexible models must have a bound above the factorised one's by 0.05 nats and a
 likelihood above by 0.1, a fifth and a half of the differences in AVB's Table 1, and fewer codes nearest to another
 point's, by 0.05. No bound may be above its likelihood, but for 0.05 nats of the estimate's error. The quick budget, a
-seventh of the rounds on a smaller network, asks that none is worse by more than 0.03.
+tenth of the rounds on a smaller network, asks that none is worse by more than 0.03.
 """
 
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ SHOWN = 1_200
 
 
 def run(bench: Bench) -> Outcome:
-    quick: dict[str, Any] = {"hidden": 64, "rounds": 400, "moments": 64, "adversary": {"lr": 4e-3},
+    quick: dict[str, Any] = {"hidden": 64, "rounds": 300, "moments": 64, "adversary": {"lr": 4e-3},
                              "model": {"lr": 4e-3, "schedule": "linear", "hold": 0.5}}  # fmt: skip
     implicit = make("avb", "four-points", **bench.pick(quick, {}))
     shared = {name: value for name, value in implicit.fields().items() if name in SHARED}
