@@ -108,7 +108,8 @@ Written by `python benchmarks/small_binary.py --data FOLDER` from `results/small
 that were searched, and seeds; nobody edits it by hand. Every setting of a grid was trained from seed 0; the setting and
 the weights are those likeliest on the validation split. The first ± is the standard error over test examples, the
 second that over seeds' trainings. Published: arXiv:1502.03509; deep-nade, as EoNADE with one hidden layer and sixteen
-orderings, arXiv:1605.02226. `made, 32 masks` is set beside the paper's mask sampling.
+orderings, arXiv:1605.02226; here it has as many layers as its depth says. `made, 32 masks` is set beside the paper's
+mask sampling.
 """
 
 
