@@ -78,8 +78,8 @@ def run(bench: Bench) -> Outcome:
         {"methods": methods, "architectures": kinds, "samples": shown,
          "scores": {method: {kind: [run[method][kind] for run in runs] for kind in kinds} for method in methods}},
         "A column is a method, a row an architecture. The number over a sheet is its score: 0 is perfect, 1 is noise."
-        + bench.pick("", " With tanh everywhere, and with 101 layers in most seeds, WGAN-GP alone trains; with layers for "
-        "a generator it does not, and clipping does."),
+        + bench.pick("", " With tanh everywhere, and with 101 layers in most seeds, WGAN-GP alone trains; with layers "
+        "for a generator it does not, and clipping does."),
     )  # fmt: skip
 
 
