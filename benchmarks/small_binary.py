@@ -32,12 +32,12 @@ from adversaria.metrics import closed_forms
 from adversaria.zoo.page import markdown
 
 MODELS: dict[str, dict[str, list]] = {
-    "fvsbn": {"lr": [1e-2], "decay": [0.01, 0.1, 0.5, 2.0], "rounds": [10_000]},
+    "fvsbn": {"lr": [1e-3, 1e-2], "decay": [0.01, 0.1, 0.5, 2.0, 8.0], "rounds": [10_000]},
     "nade": {"hidden": [200], "lr": [3e-3], "decay": [0.01, 0.1, 0.5, 2.0], "rounds": [4_000]},
     "made": {"hidden": [20, 100, 500], "lr": [1e-2, 1e-3], "decay": [0.002, 0.02, 0.2], "rounds": [6_000]},
     "made, 32 masks": {"masks": [32], "hidden": [500], "lr": [1e-3, 3e-3], "schedule": ["cosine"], "decay": [0.0, 0.1],
                        "rounds": [20_000]},
-    "deep-nade": {"depth": [1, 2], "hidden": [500], "orders": [16], "lr": [2e-3], "schedule": ["cosine"],
+    "deep-nade": {"depth": [1, 2], "hidden": [500], "orders": [16], "lr": [1e-3, 2e-3], "schedule": ["cosine"],
                   "decay": [0.0, 0.1], "rounds": [20_000]},
 }  # fmt: skip
 PUBLISHED = {
