@@ -53,8 +53,8 @@ def test_what_is_kept_is_json_whatever_was_measured():
 def test_where_wgan_gp_trains_alone_is_counted():
     scores = {"dcgan": {"a": 0.05, "b": 0.3, "c": 2.0}, "wgan": {"a": 0.02, "b": 0.11, "c": 0.1},
               "wgan-gp": {"a": 0.01, "b": 0.1, "c": 0.4}}  # fmt: skip
-    assert hard_architectures.lead(scores) == (1.0, 0.0)
-    assert hard_architectures.lead(scores | {"wgan-gp": scores["dcgan"]}) == (0.0, -1.0)
+    assert hard_architectures.lead(scores) == ({"b"}, {"c"}, 0)
+    assert hard_architectures.lead(scores | {"wgan-gp": scores["dcgan"]}) == (set(), {"c"}, -1)
 
 
 def test_tiny_networks_are_narrow_at_the_full_budget(tmp_path, monkeypatch):

@@ -98,15 +98,16 @@ def run_all(tasks: list[Task], jobs: int, again: bool) -> Iterator[tuple[Task, D
     Raises:
         UserError: before any runs, where a quick one would take the place of a full one, and not `again`.
     """
-    full = [task.name for task in tasks if task.quick and read(Path(task.out) / task.name).get("quick") is False]
-    if full and not again:
+    before = {} if again else {task.name: read(Path(task.out) / task.name) for task in tasks}
+    full = [task.name for task in tasks if task.quick and before.get(task.name, {}).get("quick") is False]
+    if full:
         more = f" and {len(full) - 3} more" * (len(full) > 3)
         named = ", ".join(full[:3]) + more
         raise UserError(f"{tasks[0].out} has {named} at the full budget, and --quick would replace that; "
                         "give another --out, or --again to replace it")  # fmt: skip
     missing = []
     for task in tasks:
-        told = {} if again else read(Path(task.out) / task.name)
+        told = before.get(task.name, {})
         if told and all(told.get(name) == value for name, value in _wanted(task).items()):
             lines = tuple(str(finding_of(found)) for found in told["findings"])
             yield task, Done(task.name, told["verdict"] == "holds", told["seconds"], lines, kept=True)

@@ -58,9 +58,10 @@ def encoder(
 ) -> Reader:  # fmt: skip
     """Examples (n, *shape) -> (n, outputs), or (n,) for one; `activation` is that of MLPs."""
     gated, deep, tanh = network == "gated", network == "resnet101", network == "tanh"
+    activation = nn.Tanh if tanh else activation
     made: Reader
     if len(shape) != 3 or network == "mlp":
-        return MLPReader(math.prod(shape), outputs, hidden, depth, nn.Tanh if tanh else activation, gated=gated)
+        return MLPReader(math.prod(shape), outputs, hidden, depth, activation, gated=gated)
     if network == "modern":
         made = ModernCritic(shape, width, norm, outputs)
     elif network in ("resnet", "resnet101"):

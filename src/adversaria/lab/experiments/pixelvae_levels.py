@@ -85,7 +85,7 @@ def run(bench: Bench) -> Outcome:
         | {name: {key: [found[name][key] for found in runs] for key in ("label", "fine", "moved")} for name in LEVELS},
         "Rows: samples, then the same with one level anew. If upper levels held what an image shows, a new z_2 would "
         "change the digit, a new z_1 its shape, and new pixel noise a few pixels only. Where the row of z_2 is the row "
-        "of samples, that code is unused: on images this small the levels below learn all of it by themselves.",
+        "of samples, that code is unused.",
     )  # fmt: skip
 
 

@@ -100,8 +100,8 @@ def run(bench: Bench) -> Outcome:
         {"round": list(range(every, rounds // 2 + 1, every)),
          "error": {name: [f["error"][name] for f in runs] for name in KINDS},
          **{name: runs[0][name] for name in ("exact", "own", "straight", "foreseen", "change")}},
-        "Through the arg min every derivative is exactly 0; the copied one is the decoder's. Of an exchange of one "
-        "code it tells little: most do harm, whatever it foresees. With it the encoder learns, and codes stay in use.",
+        "Through the arg min every derivative is exactly 0; the copied one is the decoder's. The nearer the dots "
+        "in the middle to the dashed line, the more it tells of an exchange of one code; those above 0 do harm.",
     )  # fmt: skip
 
 

@@ -59,8 +59,8 @@ def run(bench: Bench) -> Outcome:
         ),
         {"depth": depths, "active": {name: [found[name]["active"] for found in runs] for name in runs[0]},
          "KL": {name: [found[name]["KL"] for found in runs] for name in runs[0]}, "cures": list(cures)},
-        "With depth components fall silent: their KL is 0 and their mean the same for all images. Free bits wake them; "
-        "annealing does not here: when the weight has been 1 for half of the rounds, as many are silent as without.",
+        "With depth components fall silent: their KL is 0 and their mean the same for all images. Where a "
+        "cure's mark lies on the plain curve it wakes none; annealing is over when half of the rounds are.",
     )  # fmt: skip
 
 

@@ -49,7 +49,7 @@ def run(bench: Bench) -> Outcome:
         ),
         {"sheet": runs[0]["sheet"], **{name: [run[name] for run in runs] for name in ("share", "class", "control")}},
         "Left: six codes with the difference of bold and thin codes taken off (left end) or added (right end). Right: "
-        "how often a sum of means is a bold b, and how often a b at all: what fails is the class, not the ink.",
+        "how often a sum of means is a bold b, and how often a b of any ink: where both are alike, ink is no trouble.",
     )  # fmt: skip
 
 
