@@ -37,8 +37,8 @@ MODELS: dict[str, dict[str, list]] = {
     "made": {"hidden": [20, 100, 500], "lr": [1e-2, 1e-3], "decay": [0.002, 0.02, 0.2], "rounds": [6_000]},
     "made, 32 masks": {"masks": [32], "hidden": [500], "lr": [1e-3, 3e-3], "schedule": ["cosine"], "decay": [0.0, 0.1],
                        "rounds": [20_000]},
-    "deep-nade": {"depth": [1, 2], "hidden": [500], "orders": [16], "lr": [1e-3, 2e-3], "schedule": ["cosine"],
-                  "decay": [0.0, 0.1], "rounds": [20_000]},
+    "deep-nade": {"depth": [1, 2], "hidden": [500], "orders": [16], "lr": [3e-4, 2e-3], "schedule": ["cosine"],
+                  "decay": [0.0, 0.3, 1.0], "rounds": [20_000]},
 }  # fmt: skip
 PUBLISHED = {
     "dna": {"fvsbn": 83.64, "nade": 84.81, "made": 83.63, "made, 32 masks": 79.66, "deep-nade": 82.31},
