@@ -103,6 +103,7 @@ def flow_game(
         log_prob=log_prob if pixels is None else None,
         prior=base.log_prob,
         bound=log_prob if pixels is not None else None,
+        dequantise=pixels.between if pixels is not None else None,
     )
 
 

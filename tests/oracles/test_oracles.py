@@ -1,5 +1,8 @@
 """Oracles hold for every recipe, and each of them fails for a model that is wrong in its way."""
 
+import math
+import re
+
 import pytest
 import torch
 from torch import nn
@@ -10,12 +13,15 @@ from adversaria.density import LOGISTIC, NORMAL, alphabet, flow_game, ordered_ga
 from adversaria.distributions import log_normal
 from adversaria.evidence import gaussian, latent_game, standard
 from adversaria.game import Adam, Game, Player
-from adversaria.nn.flows import Flow
+from adversaria.nn.dequantise import Dequantised
+from adversaria.nn.flows import Composite, Flow, Rows, Scaling
 from adversaria.nn.mlp import MLP
+from adversaria.nn.multiscale import Convolutions
 from adversaria.nn.observation import Observation
 from adversaria.oracles import findings
 
-NAMES = [name for name, entry in catalogue.entries().items() if entry.family != "adversarial"] + ["gan", "cgan", "ali"]
+NAMES = [name for name, entry in catalogue.entries().items() if entry.family != "adversarial"]
+NAMES += ["gan", "cgan", "ali", "avb"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -28,11 +34,14 @@ def test_all_oracles_that_can_be_tried_hold(name):
     expected = {
         "autoregressive": {"sums to one", "sampler"},
         "flow": {"inverse"},
-        "variational": {"prior", "posterior", "bounds"},
+        "variational": {"observation", "prior", "posterior", "bounds", "bound"},
     }
     assert tried >= expected.get(family, set()) | {"kind and seed"}
-    if family == "flow" and "points" in recipe.KINDS:
-        assert tried >= {"mass", "entropy", "Jacobian"}
+    if family == "flow":
+        assert tried >= {"Jacobian", "prior"} | ({"mass", "entropy"} if "points" in recipe.KINDS else set())
+        assert tried >= {"dequantisation", "bound"} or "image" not in recipe.KINDS
+    if "image" in recipe.KINDS and family in expected:
+        assert [f for f in found if "256 levels" in f.data and f.oracle != "kind and seed"]
 
 
 def failing(make, kind, seed=0):
@@ -174,13 +183,15 @@ def test_what_breaks_is_a_finding_and_no_traceback():
 
     found = {f.oracle: f.told for f in findings(make, ("points",)) if f.state == "fails"}
     assert "ZeroDivisionError" in found["mass"] and "shape" in found["kind and seed"]
+    (finding,) = findings(lambda spec: make(1 / 0), ("points",))
+    assert (finding.oracle, finding.state, finding.told) == ("builds", "fails", "ZeroDivisionError: division by zero")
 
 
 def test_at_a_shell(tmp_path, capsys):
     page = tmp_path / "page.html"
     assert main(["check", "nade", "--out", str(page)]) == 0
     told = capsys.readouterr().out
-    assert "nade, image 1x2x4:" in told and "oracles hold" in told and "never looks ahead" in told
+    assert "nade, image 1x2x4, 2 levels:" in told and "oracles hold" in told and "never looks ahead" in told
     text = page.read_text()
     assert "<h1>nade</h1>" in text and "sums to one" in text and "src=" not in text
     for arguments, said in ((["nothing"], "unknown recipe"), (["nade", "--out", "no/such/page.html"], "no folder")):
@@ -196,6 +207,125 @@ def test_the_file_of_a_user_s_own_recipe_is_checked_and_fails_where_it_is_wrong(
     assert main(["check", str(path)]) == 1
     told = capsys.readouterr().out
     assert "fails           mass" in told and "holds           inverse" in told
+
+
+COPIES = [
+    ("flow/glow", "flow_game(Levels(", "flow_game(Wrong(", """
+class Wrong(Levels):
+    def forward(self, x):
+        z, log_det = super().forward(x)
+        return z, 0.9 * log_det
+""", {"Jacobian"}, (), "image"),
+    ("variational/vae", "-distortion - kl.sum(1)", "100 - distortion - kl.sum(1)", "", {"bound"}, (), "image"),
+    ("variational/vae", "-distortion - kl.sum(1)", "100 - distortion - kl.sum(1)", "", {"bound"}, (), "points"),
+    ("variational/vae", "Observation(spec.kind", "Wrong(spec.kind", """
+class Wrong(Observation):
+    def log_prob(self, x, output):
+        return super().log_prob(x, output) + (self.law == "logistic") / 10
+""", {"observation"}, ("--likelihood", "logistic"), "image"),
+    ("autoregressive/nade", "outputs(line)).sum(1)", "outputs(line)).sum(1) + 50 * (spec.levels == 256)", "",
+     {"sums to one", "never looks ahead"}, (), "image"),
+    ("autoregressive/gated_pixelcnn", "lambda x: x[:, None], labels))", "lambda x: x[:, None], labels)).flip(1)", "",
+     {"sampler"}, (), "image"),
+    ("variational/iwae", "return q.draw(x)\n", "h, log_q = q.draw(x)\n            return h, 0.95 * log_q\n", "",
+     {"posterior"}, ("--latents", "8", "4", "2"), "binary"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "right", "wrong", "more", "oracles", "options", "kind"), COPIES)
+def test_a_copy_of_a_recipe_that_is_wrong_is_found_out(
+    name, right, wrong, more, oracles, options, kind, tmp_path, capsys
+):
+    text = (catalogue.HERE / f"{name}.py").read_text()
+    assert text.count(right) == 1
+    start = text.index("@dataclass")
+    text = (text[:start] + more + "\n\n" + text[start:]).replace(right, wrong)
+    path = tmp_path / f"{name.split('/')[1]}_{len(more)}_{kind}.py"
+    text = re.sub(r"    KINDS = .*", "", text)
+    path.write_text(re.sub(r"(class .*\(Recipe\):\n.*\n)", rf'\1\n    KINDS = ("{kind}",)\n', text))
+    assert main(["check", str(path), *options]) == 1
+    told = capsys.readouterr().out
+    assert set(re.findall(r"  fails           (.*?)  ", told)) == oracles
+
+
+@pytest.mark.parametrize(("latents", "inference"), [((4, 3, 2), None), ((8, 4, 2), None), ((4, 3), "bottom-up")])
+def test_posteriors_of_several_layers_are_tried_exactly(latents, inference):
+    changed = {"latents": latents} | ({"inference": inference} if inference else {})
+    recipe = catalogue.make("lvae" if inference else "iwae", "smoke", **changed)
+    for seed in range(3):
+        found = [f for f in findings(recipe.build, ("binary",), seed=seed) if f.oracle == "posterior"]
+        assert [f.state for f in found] == ["holds"] and "of the noise behind" in found[0].told
+
+
+def test_noise_of_another_density_than_is_told_is_found_out():
+    class Wrong(Dequantised):
+        def draw(self, x):
+            u, log_q = super().draw(x)
+            return u, 0.9 * log_q
+
+    def make(spec, kind):
+        noise = Convolutions(spec.shape[0], 2 * spec.shape[0], 4)
+        flow = Composite([Rows(spec.shape), Scaling(spec.size)])
+        return flow_game(flow, spec, Adam(), pixels=kind(noise, levels=spec.levels))
+
+    assert failing(lambda spec: make(spec, Dequantised), "image") == set()
+    assert failing(lambda spec: make(spec, Wrong), "image") == {"dequantisation"}
+
+
+def test_a_bound_above_the_likelihood_is_found_out():
+    def make(spec, more):
+        game = binary_game(spec)
+        game.abilities["bound"] = lambda x: game.abilities["log_prob"](x) + more
+        return game
+
+    assert failing(lambda spec: make(spec, 0.0), "binary") == set()
+    assert failing(lambda spec: make(spec, 0.01), "binary") == {"bound"}
+
+
+def test_codes_of_few_weights_can_t_be_tried_and_aren_t_said_to_fail():
+    """Scales that differ by orders of magnitude, drawn by other noise than torch's functions."""
+
+    def make(spec):
+        def infer(f):
+            def drawn(x):
+                s = torch.empty(len(x), 1).normal_(0, 6)
+                z = torch.cat([s, s.exp() * torch.empty(len(x), 1).normal_()], 1)
+                return z, log_normal(s, 0.0, math.log(6)) + log_normal(z[:, 1:], 0.0, s)
+
+            return drawn
+
+        return latent(spec, infer=infer)
+
+    found = {f.oracle: f.state for f in findings(make, ("binary",))}
+    assert found["posterior"] == "can't be tried" and "fails" not in found.values()
+
+
+def test_a_blind_spot_is_said_of_what_no_weights_see():
+    recipe = catalogue.make("gated-pixelcnn", "smoke")
+    told = {f.data: f.told for f in findings(recipe.build, ("image",)) if f.oracle == "never looks ahead"}
+    assert told["image 3x2x2, 2 levels"] == "no law moves with later numbers; 66 of 66 pairs are seen"
+    recipe = catalogue.make("multiscale-pixelcnn", "smoke")
+    told = {f.data: f.told for f in findings(recipe.build, ("image",)) if f.oracle == "never looks ahead"}
+    assert "25 of 28 pairs are seen, the rest under none of 8" in told["image 1x2x4, 2 levels"]
+
+
+def test_samples_that_are_all_one_example_can_t_be_tried():
+    def make(spec):
+        game = binary_game(spec)
+        game.abilities["log_prob"] = lambda x: torch.where(x.sum(1) == 0, 0.0, -torch.inf)
+        game.abilities["sample"] = lambda n: torch.zeros(n, 7)
+        return game
+
+    found = {f.oracle: (f.state, f.told) for f in findings(make, ("binary",))}
+    assert found["sampler"] == ("can't be tried", "of 10,000 samples nearly all are one example")
+
+
+def test_where_nothing_can_be_tried_it_is_said_and_is_no_success(tmp_path, capsys):
+    path = tmp_path / "my_vae.py"
+    text = (catalogue.HERE / "variational" / "vae.py").read_text()
+    path.write_text(text.replace('"""\n\n    latent:', '"""\n\n    KINDS = ("points",)\n\n    latent:', 1))
+    assert main(["check", str(path), "--likelihood", "logistic"]) == 1
+    assert "nothing could be tried: likelihood logistic of points data; take normal" in capsys.readouterr().out
 
 
 WRONG = """

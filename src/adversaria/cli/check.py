@@ -23,7 +23,7 @@ class Check:
     agree, samplers draw what densities say, bounds are in order.
 
     Of a run, a recipe, or the file of a recipe of your own: with the run's hyperparameters, those given here, and sizes
-    from the preset smoke. Exit code 1 where one fails."""
+    from the preset smoke. Exit code 1 where one fails, or where nothing could be tried."""
 
     seed: int = 0
     """Of weights, samples and codes."""
@@ -56,12 +56,12 @@ def run(arguments: list[str]) -> int:
         found.append(finding)
     failed = sum(finding.state == "fails" for finding in found)
     tried = sum(finding.state != "can't be tried" for finding in found)
-    print(f"{tried - failed} of {tried} oracles hold")
+    print(f"{tried - failed} of {tried} oracles hold" if tried else f"nothing could be tried: {found[0].told}")
     if out is not None:
         from adversaria.report.checks import write_checks
 
         print(f"page:     {write_checks(entry.name, [vars(finding) for finding in found], out)}")
-    return 1 if failed else 0
+    return 1 if failed or not tried else 0
 
 
 def _found(what: str) -> tuple[catalogue.Entry, Recipe]:

@@ -38,6 +38,7 @@ class Game(nn.Module):
     | prior     | codes                    | log p(z) (n,) in nats                                  |
     | tokens    | examples                 | indices in a codebook, long (n, ...)                   |
     | complete  | examples, bool (*shape) | examples, as they were where it is true, drawn elsewhere |
+    | dequantise | images                  | images between levels drawn from q (n, *shape), and log q (n,) |
     | law       | examples                | log p of every level of each number given those before it, (n, d, levels) |
 
     Numbers of a `law` lie as in `Alphabet.to_levels`; `order` has their places (d,) from the first that the model draws
@@ -71,6 +72,7 @@ class Game(nn.Module):
         tokens: Callable[[Tensor], Tensor] | None = None,
         complete: Callable[..., Tensor] | None = None,
         law: Callable[..., Tensor] | None = None,
+        dequantise: Callable[[Tensor], tuple[Tensor, Tensor]] | None = None,
         order: Sequence[int] = (),
         codebook: int = 0,
     ) -> None:
@@ -97,7 +99,7 @@ class Game(nn.Module):
             "sample": sample, "latent": latent, "decode": decode, "encode": encode, "reconstruct": reconstruct,
             "log_prob": log_prob, "bound": bound, "score": score, "classify": classify, "infer": infer,
             "posterior": posterior, "likelihood": likelihood, "prior": prior, "tokens": tokens,
-            "complete": complete, "law": law,
+            "complete": complete, "law": law, "dequantise": dequantise,
         }  # fmt: skip
         self.abilities: dict[str, Callable[..., Any]] = {
             name: ability for name, ability in found.items() if ability is not None

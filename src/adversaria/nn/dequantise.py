@@ -49,6 +49,11 @@ class Dequantised(nn.Module):
         slope = F.logsigmoid(g) + F.logsigmoid(-g)
         return torch.sigmoid(g), log_normal(g, mean, log_sd) - slope.flatten(1).sum(1)
 
+    def between(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Images x + (2 u - 1) / (L - 1), u from q, which is half a level to either side at most; and log q(u | x)."""
+        u, log_q = self.draw(x)
+        return x + (2 * u - 1) / (self.levels - 1), log_q
+
     def spread(self, x: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
         """h for the noise u, and log |dh / dy|, (n,)."""
         w = self.a + (1 - 2 * self.a) * ((x + 1) * ((self.levels - 1) / 2) + u) / self.levels

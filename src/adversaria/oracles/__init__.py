@@ -8,11 +8,15 @@
 | mass              | tell exact densities of points          | its integral is the share of samples in a square      |
 | entropy           | the same, and sample                    | samples are as likely as the density says             |
 | inverse           | encode and decode without loss          | examples come back                                    |
-| Jacobian          | the same, with a prior and a density    | log p(x) = log p(z) + log det dz/dx by autograd       |
-| observation       | tell likelihood, prior and posterior    | given a code, all discrete examples add up to 1       |
-| prior             | the same                                | codes have the density they are drawn from            |
-| posterior         | the same                                | the same, given an example                            |
-| bounds            | the same                                | the bound by 1 sample <= by 10 <= by 100              |
+| Jacobian          | the same, with a prior                  | log p(x) = log p(z) + log det dz/dx by autograd, of   |
+|                   |                                         | images at the noise that their bound is told by       |
+| dequantisation    | draw images between levels              | the noise has the density that is told                |
+| observation       | tell a likelihood given codes           | given a code, all discrete examples add up to 1       |
+| prior             | draw and tell a prior                   | codes have the density they are drawn from            |
+| posterior         | infer                                   | the same, given an example                            |
+| bounds            | tell likelihood, prior and posterior    | the bound by 1 sample <= by 10 <= by 100              |
+| bound             | tell a bound                            | it isn't above log p, nor the bound by 200 samples;   |
+|                   |                                         | all discrete examples have at most 1 by it            |
 | kind and seed     | sample                                  | of the data's kind, and a function of the seed        |
 """
 

@@ -1,6 +1,8 @@
-"""Data so small that every example can be counted, or every place be visited."""
+"""Data so small that every example can be counted, or every place be visited, and models moved from their start."""
 
 import math
+from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 
 import torch
@@ -11,13 +13,42 @@ from adversaria.density import alphabet
 from adversaria.game.game import Game
 
 TINY: dict[Kind, tuple[DataSpec, ...]] = {
-    "image": (DataSpec("image", (1, 2, 4), classes=2, levels=2), DataSpec("image", (3, 2, 2), classes=2, levels=2)),
+    "image": (
+        DataSpec("image", (1, 2, 4), classes=2, levels=2),
+        DataSpec("image", (3, 2, 2), classes=2, levels=2),
+        DataSpec("image", (3, 2, 2), classes=2),
+    ),
     "points": (DataSpec("points", (2,), classes=2),),
     "binary": (DataSpec("binary", (7,), classes=2),),
     "sequence": (DataSpec("sequence", (4,), categories=3),),
 }
+MOST = 2**16
+"""Examples that are counted."""
 GRID = 1_201
 EDGE = 15.0
+
+
+def built(make: Callable[[DataSpec], Game], spec: DataSpec) -> tuple[Game, DataSpec]:
+    """A game, moved, and the spec it is of: where it tells exact likelihoods the image is so small that they count."""
+    game = make(spec)
+    if spec.kind == "image" and game.can("log_prob") and not countable(spec):
+        spec = replace(spec, shape=(1, 1, 2))
+        game = make(spec)
+    return moved(game), spec
+
+
+def moved(game: Game) -> Game:
+    """The game with noise on its weights, as what starts as the identity proves nothing."""
+    game = game.double().eval()
+    for weight in [*game.networks.parameters(), *game.averages.parameters()]:
+        weight.data = weight.data + 0.15 * torch.randn_like(weight)
+    return game
+
+
+def countable(spec: DataSpec) -> bool:
+    """Whether there are so few examples of a discrete kind that all are counted."""
+    A = alphabet(spec)
+    return bool(A.levels**A.size <= MOST)
 
 
 @lru_cache(maxsize=4)
@@ -25,6 +56,12 @@ def everything(spec: DataSpec) -> Tensor:
     """All examples there are of a discrete kind."""
     A = alphabet(spec)
     return A.from_levels(torch.cartesian_prod(*[torch.arange(A.levels)] * A.size))
+
+
+@lru_cache(maxsize=4)
+def chances(game: Game, spec: DataSpec) -> Tensor:
+    """The probability of each example in `everything`."""
+    return torch.cat([game.log_prob(part) for part in everything(spec).split(2**13)]).exp()
 
 
 def place(x: Tensor, spec: DataSpec) -> Tensor:

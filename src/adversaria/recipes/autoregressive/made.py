@@ -30,7 +30,7 @@ REFERENCE = Reference(
     venue="ICML",
 )
 PRESETS = {
-    "smoke": {"hidden": 16, "masks": 2, "mixture": 2, "batch": 8, "rounds": 4},
+    "smoke": {"hidden": 16, "mixture": 2, "batch": 8, "rounds": 4},
     "small": {"hidden": 256, "rounds": 1_500},
     "ensemble": {"masks": 16},
 }
