@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import adversaria as adv
-from adversaria.api.completion import known_of
+from adversaria.api.completion import complete, known_of
 from adversaria.cli import main
 from adversaria.data import DataSpec
 from adversaria.errors import UserError
@@ -62,6 +63,21 @@ def test_a_picture_has_a_row_for_each_example(runs, tmp_path, capsys):
     assert "3 test examples" in told and "bottom hidden, 50%" in told and "±" in told
     with Image.open(out) as image:
         assert image.width > image.height
+
+
+def test_the_error_is_that_of_the_completions_drawn(runs, monkeypatch):
+    run = adv.load_run(runs / "nade")
+    asked, draw = [], run.game.abilities["complete"]
+    monkeypatch.setitem(run.game.abilities, "complete", lambda x, known: asked.append(len(x)) or draw(x, known))
+    shown = complete(run, n=3, draws=4)
+    assert asked == [12], "nothing is drawn that isn't shown"
+    rows, known = torch.stack(list(shown.rows)), known_of(run.data.spec, "bottom", 0.5)
+    each = (rows[:, 2:] - rows[:, :1]).abs()[:, :, ~known].mean((1, 2))
+    assert f"{each.mean():.3g} ± {each.std() / 3**0.5:.2g}" in shown.said[1]
+    alone = complete(run, n=1, draws=2).said[1]
+    assert "one example, so without a standard error" in alone and "nan" not in alone
+    alone = complete(adv.load_run(runs / "fvsbn"), n=1, draws=1).said
+    assert "1 completion of each" in alone[0] and "without a standard error" in alone[1]
 
 
 @pytest.mark.parametrize("name", ["nade", "made", "fvsbn"])

@@ -8,7 +8,9 @@ import torch
 import adversaria as adv
 from adversaria import catalogue
 from adversaria.data import DataSpec
+from adversaria.errors import UserError
 from adversaria.game.game import seeded
+from adversaria.nn import sampling
 
 pytestmark = pytest.mark.usefixtures("float64")
 CHANGED = {"multiscale-pixelcnn": {"base": 2}, "made": {"masks": 2}}
@@ -90,3 +92,38 @@ def test_colours_come_whole_and_nothing_hidden_changes_nothing(name):
         one, two = game.complete(x, known), game.complete(x, known)
     assert torch.equal(one[:, :, :2], x[:, :, :2]) and not torch.equal(one, two)
     assert torch.equal(game.complete(x, known, seed=5), game.complete(x, known, seed=5))
+
+
+@pytest.mark.parametrize("name", ["pixelcnn-pp", "multiscale-pixelcnn", "pixelcnn", "made"])
+def test_colours_of_a_pixel_are_split_only_where_numbers_are_colours(name):
+    game = game_of(name, DataSpec("image", (3, 5, 5)))
+    x, known = torch.zeros(2, 3, 5, 5), torch.ones(3, 5, 5, dtype=torch.bool)
+    known[1:, 3, 3] = False
+    if name in ("pixelcnn", "made"):
+        drawn = game.complete(x, known, seed=0)
+        assert torch.equal(drawn[:, known], x[:, known]) and not torch.equal(drawn, x)
+    else:
+        with pytest.raises(UserError, match="splits the colours of 1 of 25 pixels"):
+            game.complete(x, known)
+
+
+@pytest.mark.parametrize("name", ["nade", "pixelcnn", "pixelcnn-pp", "deep-nade"])
+def test_a_mask_is_one_of_an_example(name):
+    game = game_of(name, DataSpec("image", (1, 4, 4), levels=2))
+    with pytest.raises(UserError, match=r"known has shape \(2, 1, 4, 4\) and an example \(1, 4, 4\)"):
+        game.complete(torch.ones(2, 1, 4, 4), torch.ones(2, 1, 4, 4, dtype=torch.bool))
+
+
+@pytest.mark.parametrize(("name", "changed"), [("pixelcnn", {}), ("gated-pixelcnn", {"conditional": True})])
+def test_candidates_are_drawn_in_parts_of_bounded_size(name, changed, monkeypatch):
+    torch.manual_seed(3)
+    game = adv.recipe(name, "smoke", **changed).build(DataSpec("image", (1, 4, 4), classes=3)).double()
+    known = torch.ones(1, 4, 4, dtype=torch.bool)
+    known[:, :2] = False
+    x = torch.randint(0, 256, (5, 1, 4, 4)) / 127.5 - 1
+    labels = torch.tensor([0, 1, 2, 1, 0]) if changed else None
+    whole, rows = game.complete(x, known, labels, seed=0), []
+    game.networks["model"].register_forward_pre_hook(lambda module, given: rows.append(len(given[0])))
+    monkeypatch.setattr(sampling, "MOST", 7 * 16 * 256)
+    assert torch.equal(game.complete(x, known, labels, seed=0), whole), "noise and labels go with their rows"
+    assert max(rows) == 7

@@ -16,8 +16,6 @@ from adversaria.errors import UserError, at_least
 from adversaria.runs.sampling import labels_for
 
 Hide = Literal["bottom", "top", "left", "right", "middle", "scattered"]
-MEASURED = 100
-"""Examples behind the error, at most."""
 
 
 def known_of(spec: DataSpec, hide: Hide, share: float, seed: int = 0) -> Tensor:
@@ -92,8 +90,8 @@ def complete(
     left = torch.where(known, x, torch.zeros_like(x))
     rows = list(torch.cat([x[:, None], left[:, None], drawn], 1).cpu())
     said = [f"{n} {of} examples, what is known of them ({hide} hidden, {float((~known).float().mean()):.0%}), and "
-            f"{draws} completions of each{_told_of(given, label)}"]  # fmt: skip
-    said.append(_error(run, known, of, seed, label))
+            f"{draws} completion{'s' * (draws > 1)} of each{_told_of(given, label)}"]  # fmt: skip
+    said.append(_error(run, x, known, drawn, seed))
     return Shown(run.data, rows, [f"{i}" for i in range(n)], tuple(said))
 
 
@@ -108,19 +106,18 @@ def _told_of(given: Tensor | None, label: int | None) -> str:
     return "" if given is None else ", given its own label" if label is None else f", given label {label}"
 
 
-def _error(run: Run, known: Tensor, of: str, seed: int, label: int | None) -> str:
-    """How far completions are from the examples, beside the training mean."""
-    spec, m = run.data.spec, min(MEASURED, run.data.size(of))
-    x, given = _examples(run, m, of, seed + 1, label)
-    drawn, hidden = run.game.complete(x, known, given, seed=seed), ~known
-    if spec.kind == "sequence":
-        wrong = (drawn != x)[:, hidden].float().mean(1)
-        return f"hidden symbols drawn otherwise than they are: {_told(wrong)} ({m} {of} examples, one completion each)"
-    train = run.data.examples(min(2_000, run.data.size("train")), "train", seed=seed).x.to(known.device)
-    gap, other = ((v - x).abs()[:, hidden].mean(1) for v in (drawn, train.mean(0, keepdim=True).expand_as(x)))
-    return (f"mean error of what was hidden, in game form: {_told(gap)}, of the training mean {_told(other)} "
-            f"({m} {of} examples, one completion each)")  # fmt: skip
+def _error(run: Run, x: Tensor, known: Tensor, drawn: Tensor, seed: int) -> str:
+    """How far completions (n, draws, *shape) are from the examples, beside the training mean."""
+    hidden, train = ~known, run.data.size("train")
+    if run.data.spec.kind == "sequence":
+        wrong = (drawn != x[:, None])[:, :, hidden].float().mean((1, 2))
+        return f"hidden symbols drawn otherwise than they are: {_told(wrong)}"
+    middle = run.data.examples(min(2_000, train), "train", seed=seed).x.to(known.device).mean(0)
+    gap, other = ((v - x[:, None]).abs()[:, :, hidden].mean((1, 2)) for v in (drawn, middle[None, None]))
+    return f"mean error of what was hidden, in game form: {_told(gap)}, of the training mean {_told(other)}"
 
 
 def _told(values: Tensor) -> str:
+    if len(values) < 2:
+        return f"{float(values.mean()):.3g} (one example, so without a standard error)"
     return f"{float(values.mean()):.3g} ± {float(values.std() / len(values) ** 0.5):.2g}"

@@ -17,8 +17,9 @@ class Complete:
     """Hides a part of held-out examples and lets a model that goes number by number draw it anew.
 
     Each row of the picture is an example, what is known of it, and completions. Exact where all that is hidden comes
-    last in the model's order, as the bottom does, and for deep-nade always; else one of 32 completions is drawn by how
-    well it agrees with what comes after."""
+    last in the model's order, as the bottom does where images are drawn row by row; else, as with multiscale-pixelcnn
+    and with made of several masks, one of 32 completions is drawn by how well it agrees with what comes after.
+    deep-nade draws by its conditionals in a random order that begins with what is known."""
 
     run: tyro.conf.Positional[Path]
     """The run folder."""

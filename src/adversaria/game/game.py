@@ -219,7 +219,15 @@ class Game(nn.Module):
         return answer
 
     def complete(self, x: Tensor, known: Tensor, given: Tensor | None = None, seed: int | None = None) -> Tensor:
-        """Examples (n, *shape) as `x` is where `known` (*shape) is true, drawn elsewhere; see `log_prob`."""
+        """Examples (n, *shape) as `x` is where `known` (*shape) is true, drawn elsewhere; see `log_prob`.
+
+        Raises:
+            UserError: for a mask that isn't one of an example, or that splits a pixel's colours where the model draws
+                whole pixels.
+        """
+        if known.shape != x.shape[1:]:
+            raise UserError(f"known has shape {tuple(known.shape)} and an example {tuple(x.shape[1:])}; give one mask "
+                            "of an example's shape, for all examples")  # fmt: skip
         answer: Tensor = self.ask("complete", x, known, *self._given(len(x), given), seed=seed)
         return answer
 

@@ -11,13 +11,19 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-Outputs = Callable[[Tensor], Tensor]
+from adversaria.errors import UserError
+
+Outputs = Callable[..., Tensor]
+MOST = 2**22
+"""Outputs of the model at once, about, as examples are completed: bounds memory."""
 
 
 class Numbers(Protocol):
     """What is drawn one after the other: `Alphabet`'s numbers, or `ColourMixture`'s pixels."""
 
     size: int
+    outputs: int
+    """That the model gives for each."""
 
     def line(self, x: Tensor) -> Tensor:
         """Examples (n, *shape) -> (n, d, ...)."""
@@ -74,17 +80,27 @@ def fixed_point(outputs: Outputs, alphabet: Numbers, u: Float[Tensor, "n d grain
     """Numbers (n, d) that the model draws from themselves with this noise, and the passes that took, d + 1 at most.
 
     Each pass draws all numbers at once from those of the pass before, and settles at least one more of them; they have
-    settled when a pass changes none. Arguments as in `one_by_one`, whatever the order; where there is none, as a model
-    looks ahead, nothing need settle, and the last pass stands.
+    settled when a pass changes none. Where there is no order, as a model looks ahead, nothing need settle, and the last
+    pass stands.
 
     Song et al. (2021), arXiv:2002.03629, Algorithm 1 (Jacobi iteration).
+
+    Args:
+        outputs: the model, in whatever order.
+        alphabet: of its numbers.
+        u: its noise.
+        given: numbers (n, d) to complete, of which those are kept
+        known: where this bool (d,) is true.
     """
     line, passes, settled = alphabet.blank(len(u), u), 0, False
+    hidden: Tensor | slice = slice(None)
+    if given is not None and known is not None:
+        line, hidden = given.clone(), (~known).nonzero()[:, 0]
+        line[:, hidden] = 0
     while not settled and passes <= alphabet.size:
-        new = alphabet.draw(outputs(line), u)
-        if given is not None and known is not None:
-            new = torch.where(known, given, new)
-        settled, line, passes = torch.equal(new, line), new, passes + 1
+        new = alphabet.draw(outputs(line)[:, hidden], u[:, hidden])
+        settled, passes = torch.equal(new, line[:, hidden]), passes + 1
+        line[:, hidden] = new
     return line, passes
 
 
@@ -93,21 +109,36 @@ Candidates = tuple[Tensor, Tensor]
 
 
 def seen_of(numbers: Numbers, known: Tensor) -> Tensor:
-    """Which numbers (d,) are known by a mask (*shape) of an example; a pixel is where all its colours are."""
-    return numbers.line(known[None].float())[0].reshape(numbers.size, -1).bool().all(1)
+    """Which numbers (d,) are known by a mask (*shape) of an example.
+
+    Raises:
+        UserError: where the numbers are whole pixels and the mask splits the colours of one.
+    """
+    colours = numbers.line(known[None].float())[0].reshape(numbers.size, -1).bool()
+    seen = colours.all(1)
+    if split := int((seen != colours.any(1)).sum()):
+        raise UserError(f"known splits the colours of {split} of {len(seen)} pixels, and this model draws whole "
+                        "pixels; hide all colours of a pixel or none")  # fmt: skip
+    return seen
 
 
 @torch.no_grad()
-def candidates(outputs: Outputs, numbers: Numbers, line: Tensor, seen: Tensor, like: Tensor, k: int) -> Candidates:
-    """`k` completions of each line (n, d), that stay where `seen` (d,) and are drawn elsewhere in the model's order.
+def candidates(outputs: Outputs, numbers: Numbers, line: Tensor, seen: Tensor, like: Tensor, k: int,
+               *labels: Tensor) -> Candidates:  # fmt: skip
+    """`k` completions of each line (n, d), that stay where `seen` (d,) and are drawn elsewhere in the model's order,
+    given labels (n,) where `outputs` takes them.
 
     What comes after a hidden number doesn't sway it as it is drawn. Weights make up for that: the probability of all
     that is seen, given what was drawn before it.
     """
-    given = line.repeat_interleave(k, 0)
-    kept = seen.view(-1, *(1 for _ in line.shape[2:]))
-    drawn, _ = fixed_point(outputs, numbers, numbers.noise(len(given), like), given, kept)
-    log_w = (numbers.log_prob(drawn, outputs(drawn)).double() * seen).sum(1)
+    rows = [values.repeat_interleave(k, 0) for values in (line, *labels)]
+    noise, most = numbers.noise(len(rows[0]), like), max(1, MOST // (numbers.size * numbers.outputs))
+    parts = []
+    for u, given, *own in zip(noise.split(most), *(values.split(most) for values in rows), strict=True):
+        drawn, _ = fixed_point(lambda x, own=own: outputs(x, *own), numbers, u, given, seen)
+        log_p = numbers.log_prob(drawn, outputs(drawn, *own)).double()
+        parts.append((drawn, (log_p * seen).sum(1)))
+    drawn, log_w = (torch.cat(values) for values in zip(*parts, strict=True))
     return drawn.unflatten(0, (len(line), k)), log_w.view(len(line), k)
 
 
@@ -117,12 +148,17 @@ def chosen(drawn: Tensor, log_w: Tensor) -> Tensor:
     return drawn[torch.arange(len(drawn), device=drawn.device), pick]
 
 
-def complete(outputs: Outputs, numbers: Numbers, x: Tensor, known: Tensor, like: Tensor, k: int = 32) -> Tensor:
+def complete(outputs: Outputs, numbers: Numbers, x: Tensor, known: Tensor, like: Tensor, *labels: Tensor,
+             k: int = 32) -> Tensor:  # fmt: skip
     """Examples (n, *shape) as `x` is where `known` (*shape) is true, drawn by the model given that elsewhere: exactly
-    where all that is hidden comes last in its order, else by the best of `k` candidates (importance resampling)."""
+    where all that is hidden comes last in its order, else by the best of `k` candidates (importance resampling).
+
+    Raises:
+        UserError: see `seen_of`.
+    """
     seen = seen_of(numbers, known)
     hidden_last = not bool((seen.int().diff() > 0).any())
-    drawn, log_w = candidates(outputs, numbers, numbers.line(x), seen, like, 1 if hidden_last else k)
+    drawn, log_w = candidates(outputs, numbers, numbers.line(x), seen, like, 1 if hidden_last else k, *labels)
     return numbers.whole(chosen(drawn, log_w))
 
 

@@ -127,9 +127,9 @@ class DeepNADE(Recipe):
             return log_p.logsumexp(0) - math.log(self.orders)
 
         def complete(x: Tensor, known: Tensor) -> Tensor:
-            seen = seen_of(A, known)
+            seen = seen_of(A, known).cpu()
             order = torch.randperm(d)
-            order = torch.cat([order[seen[order]], order[~seen[order]]])  # what is known comes first
+            order = torch.cat([order[seen[order]], order[~seen[order]]])  # known first: none of the ensemble's orders
             return A.whole(P.draw(A, A.line(x), order.tolist(), seen))
 
         def sample(n: int) -> Tensor:

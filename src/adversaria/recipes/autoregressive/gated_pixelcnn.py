@@ -77,18 +77,12 @@ class GatedPixelCNN(Recipe):
             noise = A.noise(n, next(P.parameters()))
             return A.whole(P.draw(noise, (height, width), A.draw, lambda x: x[:, None], labels))
 
-        def completed(x: Tensor, known: Tensor, labels: Tensor | None = None) -> Tensor:
-            def told(line: Tensor) -> Tensor:  # of several candidates for each example, beside each other
-                return outputs(line, None if labels is None else labels.repeat_interleave(len(line) // len(labels)))
-
-            return complete(told, A, x, known, next(P.parameters()))
-
         return Game(
             Player("model", (P,), nll, self.adam),
             networks={"model": P},
             condition="label" if classes else None,
             sample=sample,
             log_prob=log_prob,
-            complete=completed,
+            complete=lambda x, known, *labels: complete(outputs, A, x, known, next(P.parameters()), *labels),
             law=law_of(outputs, A),
         )
