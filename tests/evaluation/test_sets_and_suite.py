@@ -138,6 +138,20 @@ def test_without_enough_real_examples_there_are_no_nulls(digits, features):
     assert measure(found, ["sliced"]).estimates["sliced"].null is None
 
 
+def test_a_point_without_a_finite_likelihood_is_named_by_its_row_in_its_split(digits, features):
+    game = adv.recipe("nade", "smoke").build(digits.spec)
+    wanted = {split: digits.examples(8, split).x[7] for split in ("test", "valid")}
+
+    def broken(x):
+        bad = torch.stack([(x == one).flatten(1).all(1) for one in wanted.values()]).any(0)
+        return torch.where(bad, -torch.inf, -10.0).double()
+
+    game.abilities["log_prob"] = broken
+    found = measure(prepare(digits, samples(400), features, game=game), ["likelihood"]).estimates["likelihood"]
+    assert sorted(found.details["not_finite_examples"]) == ["7 of test", "7 of valid"]
+    assert "2 of 358 examples have no finite log-likelihood (rows 7 of" in found.bias
+
+
 # the suite
 
 

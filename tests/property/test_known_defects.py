@@ -10,6 +10,7 @@ from torch import nn
 
 import adversaria as adv
 from adversaria.cli import main
+from adversaria.cli.tables import compared
 from adversaria.data import Batch, DataSpec, load
 from adversaria.game.game import seeded
 from adversaria.metrics.kinds import likelihood_estimate
@@ -18,6 +19,7 @@ from adversaria.nn.codebook import Codebook
 from adversaria.nn.dequantise import Dequantised
 from adversaria.nn.splines import spline
 from adversaria.recipes.autoregressive.pixelcnn import Residual
+from adversaria.report.compare import write_comparison
 
 BITS = DataSpec("binary", (9,))
 IMAGE = DataSpec("image", (1, 4, 4))
@@ -240,17 +242,29 @@ def test_19_an_order_that_isn_t_the_raster_s(name):
         assert not changed[: i + 1].any(), f"pixel {i} tells of itself or of those before it"
 
 
-def test_20_numbers_of_one_data_set_told_of_another(tmp_path):
+def test_20_numbers_of_one_data_set_told_of_another(tmp_path, capsys):
     static, dynamic, grey = load("digits-static"), load("digits-dynamic"), load("digits")
     assert len({d.fingerprint for d in (static, dynamic, grey)}) == 3
     assert len({d.name for d in (static, dynamic, grey)}) == 3
     for data in (static, dynamic):
         splits = [set(data.splits[s].tolist()) for s in ("train", "valid", "test")]
         assert not (splits[0] & splits[1] or splits[0] & splits[2] or splits[1] & splits[2])
+    images = tmp_path / "images"
+    images.mkdir()
     for k in range(120):
-        Image.fromarray(np.random.default_rng(k).integers(0, 256, (8, 8, 3), np.uint8)).save(tmp_path / f"{k}.jpg")
-    coded = load(tmp_path)
+        Image.fromarray(np.random.default_rng(k).integers(0, 256, (8, 8, 3), np.uint8)).save(images / f"{k}.jpg")
+    coded = load(images)
     assert coded.lossy and any("JPEG-coded" in note for note in coded.notes) and not grey.lossy
     run = adv.train(adv.recipe("nade", "smoke", batch=4), coded, out=tmp_path / "run")
     (told,) = run.evaluate(metrics=["likelihood"], features="pixels", n=10)["estimates"]
     assert "compares with no published number" in told["bias"]
+    other = adv.train(adv.recipe("fvsbn", "smoke", batch=4), coded, out=tmp_path / "other")
+    told = adv.compare([run, other], n=10, metrics=["likelihood"], features="pixels")
+    assert any("compares with no published number" in line for line in compared(told))
+    page = write_comparison([run.path, other.path], told, tmp_path / "comparison.html")
+    assert "compares with no published number" in page.read_text()
+    told = adv.compare([run, other], n=10, metrics=["sliced"], features="pixels")
+    assert not any("JPEG" in line for line in compared(told)), "no likelihood was told"
+    capsys.readouterr()
+    assert main(["compress", str(run.path), "-n", "1"]) == 0
+    assert "compares with no published number" in capsys.readouterr().out

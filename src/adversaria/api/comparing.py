@@ -12,6 +12,7 @@ from adversaria.api.run import Run
 from adversaria.diagnose.whole import verdicts
 from adversaria.errors import UserError
 from adversaria.evaluation.choice import features_for
+from adversaria.evaluation.likelihoods import CODED
 from adversaria.evaluation.sets import Sets
 from adversaria.evaluation.suite import METRICS, Measured, measure, wanted
 from adversaria.metrics.estimate import Estimate, Null
@@ -109,6 +110,7 @@ def compare(
         "runs": [_about(group) for group in groups],
         "rows": rows,
         "verdicts": _verdicts(groups),
+        "warnings": [CODED] if data.lossy and any(row["unit"] == "bits/dim" for row in rows) else [],
         "agreement": agreement([group.label for group in groups], [group.sets for group in groups], chosen),
         "seeds": {"n": count, "min_p": 2.0 ** (1 - count)} if seeds else None,
     }

@@ -40,6 +40,7 @@ def run(arguments: list[str]) -> int:
 
     from adversaria.api import load_run
     from adversaria.api.compression import compress
+    from adversaria.evaluation.likelihoods import CODED
     from adversaria.runs.training import storing
 
     run = load_run(options.run, options.recipe)
@@ -52,4 +53,6 @@ def run(arguments: list[str]) -> int:
     print(f"{out}: {found.n} {options.of} examples of {run.data.name}, {len(found.code):,} bytes, header included")
     print(f"payload {per:.4f} bits for each number; by the likelihood {found.ideal / found.numbers:.4f} "
           f"({found.payload / found.ideal - 1:+.2%}); zlib {8 * len(raw) / found.numbers:.4f}")  # fmt: skip
+    if run.data.lossy:
+        print(CODED)
     return 0

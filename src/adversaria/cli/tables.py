@@ -141,5 +141,6 @@ def compared(told: dict[str, Any]) -> Iterator[str]:
         yield from aligned([names, *((name, *states) for name, states in told["verdicts"].items())])
         yield ""
     yield "> decides; * is better than every other (p < 0.05 after Holm); ± is one standard error"
+    yield from (f"bits/dim: {warning}" for warning in told["warnings"])
     if told["agreement"]:
         yield told["agreement"]

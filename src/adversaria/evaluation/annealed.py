@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from adversaria.errors import UserError
+from adversaria.evaluation.likelihoods import rows_of
 from adversaria.evaluation.sets import Sets
 from adversaria.game import Game
 from adversaria.metrics.annealing import Annealing, bdmc_gap
@@ -40,8 +41,10 @@ def annealed(sets: Sets, n: int, sigma: float | None, temperatures: int) -> Mapp
     how = Annealing(temperatures=temperatures, seed=sets.seed)
     x = sets.real_x[:n].to(game.device)
     facts = {key: value for key, value in sets.facts.items() if "features" not in key}
+    rows = rows_of(sets, n)
     if sigma is None and game.can("likelihood") and game.can("prior"):
-        found = annealed_likelihood(game, x, data=of_spec(sets.data.spec), how=how, protocol=facts)
+        found = annealed_likelihood(game, x, data=of_spec(sets.data.spec), how=how, protocol=facts,
+                                    rows=rows)  # fmt: skip
         return {"annealed": replace(found, name=NAME)}
     if sets.data.spec.kind not in ("image", "points"):
         raise UserError(f"a normal observation is for images and points; these are {sets.data.spec.kind} data")
@@ -49,7 +52,7 @@ def annealed(sets: Sets, n: int, sigma: float | None, temperatures: int) -> Mapp
         sigma = _tuned(game, sets)
     gap = _gap(game, sigma, how)
     found = annealed_likelihood(game, x, data="continuous", sigma=sigma, how=how, gap=gap, scale="game form",
-                                protocol=facts)  # fmt: skip
+                                protocol=facts, rows=rows)  # fmt: skip
     return {"annealed": replace(found, name=NAME), "annealing-gap": gap}
 
 

@@ -28,6 +28,8 @@ FITTED = 20_000
 """Training examples that a floor is fitted to, at most."""
 TOLD = ("log_prob", "bound", "infer")
 """Abilities of which a model has one where it has a likelihood."""
+CODED = "pixels were JPEG-coded: it compares with no published number on them as they were before"
+"""Said beside every likelihood of such images."""
 
 
 def model_of(sets: Sets, *abilities: str) -> Game:
@@ -49,6 +51,13 @@ def held_out(sets: Sets, most: int = HELD) -> Tensor:
     return sets.real_x[:most]
 
 
+def rows_of(sets: Sets, most: int = HELD) -> list[str]:
+    """What held-out examples are called: the row of each in its split, as the data have it."""
+    called = {place: f"{row} of {split}" for split in sets.data.splits
+              for row, place in enumerate(sets.data.members(split)[-1].tolist())}  # fmt: skip
+    return [called[place] for place in sets.real_places[:most].tolist()]
+
+
 def likelihood(sets: Sets) -> Found:
     """Negative log-likelihood by the tightest means the model has.
 
@@ -60,7 +69,7 @@ def likelihood(sets: Sets) -> Found:
     if not any(map(game.can, TOLD)):
         raise UserError("the model has no likelihood; a decoder's can be annealed: adversaria evaluate RUN --anneal 50")
     facts: Any = {k: v for k, v in sets.facts.items() if "features" not in k}
-    how = {"data": of_spec(sets.data.spec), "protocol": facts}
+    how: Any = {"data": of_spec(sets.data.spec), "protocol": facts, "rows": rows_of(sets)}
     if game.condition != "label" or not game.can("log_prob"):
         return {"likelihood": _of_pixels(negative_log_likelihood(game, x, **how), sets)}
     given = negative_log_likelihood(game, x, given=torch.from_numpy(_labels(sets, sets.real_places[: len(x)])), **how)
@@ -80,8 +89,7 @@ def _of_pixels(found: Estimate, sets: Sets) -> Estimate:
     """The estimate, with a warning where the pixels aren't those that others publish numbers of."""
     if not sets.data.lossy:
         return found
-    warning = "pixels were JPEG-coded: it compares with no published number on them as they were before"
-    return replace(found, bias=f"{warning}; {found.bias}" if found.bias else warning)
+    return replace(found, bias=f"{CODED}; {found.bias}" if found.bias else CODED)
 
 
 def floors(sets: Sets) -> Found:
@@ -91,5 +99,5 @@ def floors(sets: Sets) -> Found:
         raise UserError("the model has no likelihood to set a floor beside")
     places = sets.data.members("train")[-1][:FITTED]
     facts = {k: v for k, v in sets.facts.items() if "features" not in k}
-    found = closed_forms(gather(sets.data, places), held_out(sets), sets.data.spec, protocol=facts)
+    found = closed_forms(gather(sets.data, places), held_out(sets), sets.data.spec, protocol=facts, rows=rows_of(sets))
     return {f"floor-{name}": _of_pixels(estimate, sets) for name, estimate in found.items()}

@@ -99,6 +99,7 @@ class Decoder:
 def annealed_estimate(
     found: Annealed, *, how: Annealing, data: str, dims: int, posterior: bool = False, sigma: float | None = None,
     gap: Estimate | None = None, scale: str = "as given", protocol: Mapping[str, Any] | None = None,
+    rows: Sequence[str] = (),
 ) -> Estimate:  # fmt: skip
     """Annealed lower bounds as a negative log-likelihood with its kind, slack and effective chains.
 
@@ -115,6 +116,7 @@ def annealed_estimate(
         gap: from `bdmc_gap`.
         scale: of continuous data.
         protocol: further facts.
+        rows: see `likelihood_estimate`.
     """
     said = kind("annealed importance sampling", T=how.temperatures, chains=how.chains, sigma=sigma)
     poor = float((found.ess < 2).double().mean())
@@ -131,7 +133,7 @@ def annealed_estimate(
     if how.chains > 1 and poor > 0:
         bias += f"; one chain outweighs the others for {poor:.0%} of examples: raise the temperatures"
     made = likelihood_estimate(found.log_p, kind=said, data=data, dims=dims, scale=scale, bias=bias, details=details,
-                               protocol=facts)  # fmt: skip
+                               protocol=facts, rows=rows)  # fmt: skip
     if gap is None or not math.isfinite(made.error):
         return made
     most = float(in_unit(max(0.0, gap.interval[1]), data, dims))
@@ -142,7 +144,7 @@ def annealed_estimate(
 def annealed_likelihood(
     game: Game, x: Tensor, *, data: str, sigma: float | None = None, start: str = "posterior",
     how: Annealing = USUAL, gap: Estimate | None = None, scale: str = "as given",
-    protocol: Mapping[str, Any] | None = None,
+    protocol: Mapping[str, Any] | None = None, rows: Sequence[str] = (),
 ) -> Estimate:  # fmt: skip
     """Negative log-likelihood of held-out examples by annealed importance sampling, for any game that decodes.
 
@@ -159,6 +161,7 @@ def annealed_likelihood(
         gap: from `bdmc_gap` on data simulated from this model.
         scale: of continuous data.
         protocol: further facts: data, split, fingerprint.
+        rows: see `likelihood_estimate`.
 
     Raises:
         UserError: where the game lacks what is needed, or sigma is given for discrete data.
@@ -173,7 +176,7 @@ def annealed_likelihood(
         found = annealed_importance(x, log_likelihood=parts.log_likelihood, latent=parts.latent,
                                     log_prior=parts.log_prior, posterior=posterior, how=how)  # fmt: skip
     return annealed_estimate(found, how=how, data=data, dims=x[0].numel(), sigma=sigma, gap=gap, scale=scale,
-                             posterior=posterior is not None, protocol=protocol)  # fmt: skip
+                             posterior=posterior is not None, protocol=protocol, rows=rows)  # fmt: skip
 
 
 def tune_sigma(

@@ -9,7 +9,7 @@
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -32,7 +32,7 @@ CALLED = {"uniform": "a uniform law", "gaussian": "a normal law of full covarian
 
 
 def closed_forms(train: Tensor, x: Tensor, spec: DataSpec, *, scale: str = "as given",
-           protocol: Mapping[str, Any] | None = None) -> dict[str, Estimate]:  # fmt: skip
+           protocol: Mapping[str, Any] | None = None, rows: Sequence[str] = ()) -> dict[str, Estimate]:  # fmt: skip
     """The floors that the kind of data has, by name, for held-out examples.
 
     Args:
@@ -41,6 +41,7 @@ def closed_forms(train: Tensor, x: Tensor, spec: DataSpec, *, scale: str = "as g
         spec: of both.
         scale: of continuous data, in words.
         protocol: further facts.
+        rows: what each held-out example is called where one has no finite likelihood; its row in `x` without.
 
     Raises:
         UserError: for fewer than two examples of either.
@@ -62,7 +63,7 @@ def closed_forms(train: Tensor, x: Tensor, spec: DataSpec, *, scale: str = "as g
         found["bernoulli"] = bernoulli(ones.double(), seen.double()), kind("exact")
         found["chow-liu"] = chow_liu(ones.double(), seen.double()), kind("exact")
     told = {
-        name: likelihood_estimate(log_p, kind=said, data=data, dims=d, scale=scale, protocol=facts)
+        name: likelihood_estimate(log_p, kind=said, data=data, dims=d, scale=scale, protocol=facts, rows=rows)
         for name, (log_p, said) in found.items()
     }
     return {name: replace(e, name=f"{e.name} of {CALLED[name]}") for name, e in told.items()}

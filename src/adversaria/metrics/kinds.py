@@ -89,6 +89,7 @@ def dequantised_bits(
 def likelihood_estimate(
     log_p: Float[Tensor, " n"], *, kind: str, data: str, dims: int, scale: str = "as given", bias: str = "",
     details: Mapping[str, Any] | None = None, protocol: Mapping[str, Any] | None = None,
+    rows: Sequence[str] = (),
 ) -> Estimate:  # fmt: skip
     """The negative log-likelihood of examples with all that must be known to read it; lower is better.
 
@@ -104,6 +105,7 @@ def likelihood_estimate(
         bias: note.
         details: numbers it was made from.
         protocol: further facts.
+        rows: what each example is called; its place in `log_p` without.
 
     Raises:
         UserError: for fewer than two examples, or an unknown kind of data or likelihood.
@@ -119,8 +121,9 @@ def likelihood_estimate(
     broken = torch.nonzero(~values.isfinite()).flatten().tolist()
     error, influence = float(values.std()) / len(values) ** 0.5, (values - values.mean()).numpy()
     if broken:
-        found |= {"not_finite": len(broken), "not_finite_examples": broken[:10]}
-        named = ", ".join(map(str, broken[:5])) + (", ..." if len(broken) > 5 else "")
+        called = [rows[i] for i in broken[:10]] if rows else broken[:10]
+        found |= {"not_finite": len(broken), "not_finite_examples": called}
+        named = ", ".join(map(str, called[:5])) + (", ..." if len(broken) > 5 else "")
         note = f"{len(broken)} of {len(values)} examples have no finite log-likelihood (rows {named})"
         bias, error, influence = f"{note}; {bias}" if bias else note, math.nan, None
     return Estimate(NAME, float(values.mean()), error, len(values), UNITS[data], facts, bias=bias, details=found,

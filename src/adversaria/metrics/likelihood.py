@@ -95,7 +95,7 @@ def importance_weighted(
 def negative_log_likelihood(
     model: Game | Mapping[str, Function], x: Tensor, *, data: str, by: str | None = None, samples: int | None = None,
     chunk: int = 8192, seed: int = 0, scale: str = "as given", protocol: Mapping[str, Any] | None = None,
-    given: Tensor | None = None,
+    given: Tensor | None = None, rows: Sequence[str] = (),
 ) -> Estimate:  # fmt: skip
     """Mean negative log-likelihood of held-out examples, by the tightest means the model has.
 
@@ -119,6 +119,7 @@ def negative_log_likelihood(
         scale: of continuous data, in words.
         protocol: further facts: data, split, fingerprint.
         given: labels (n,), where the model is conditional on them; for exact likelihoods.
+        rows: what each example is called where one has no finite likelihood; its row in `x` without.
 
     Raises:
         UserError: where the model has none of these, or too few examples, or labels are missing or too many.
@@ -130,7 +131,7 @@ def negative_log_likelihood(
     _fitting(model, x, by, given)
     dims = x[0].numel() if len(x) else 0
     facts = {**(protocol or {}), "seed": seed, **({} if given is None else {"given": "labels"})}
-    common: dict[str, Any] = {"data": data, "dims": dims, "scale": scale, "protocol": facts}
+    common: dict[str, Any] = {"data": data, "dims": dims, "scale": scale, "protocol": facts, "rows": rows}
     with resting(model), measured(x.device, seed):
         if by == "importance weighted":
             return _by_importance(abilities, x, samples or 500, chunk, seed, common)

@@ -111,6 +111,8 @@ def _warnings(comparison: Record, runs: list[Run]) -> list[Html]:
         if len(known) > 1 and max(known) > UNEQUAL * min(known):
             found.append(f"{what} differs by a factor of up to {figure(max(known) / min(known))}: "
                          "a difference between runs may be one of budget.")  # fmt: skip
+    warnings = comparison.get("warnings")
+    found += [f"Bits/dim: {warning}." for warning in warnings] if isinstance(warnings, list) else []
     agreement = str(comparison.get("agreement") or "")
     told = [tag("p", said, class_="stale") for said in found]
     return [*told, tag("p", tag("b", "Across features: "), agreement)] if agreement else told
