@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import adversaria as adv
 from adversaria import catalogue
 from adversaria.cli import VERBS, main
+from adversaria.runs.checking import Checker
 
 SMOKE = ["--preset", "smoke", "--out", "a"]
 
@@ -227,6 +229,27 @@ def test_wrong_sample_requests(runs, capsys, flags, said):
 def test_a_label_that_is_none(runs, capsys):
     assert main(["sample", str(runs / "cgan"), "--label", "10"]) == 2
     assert "from 0 to 9" in capsys.readouterr().err
+
+
+def test_a_label_by_its_name(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(Checker, "due", lambda self, last: False)
+    names = ("a blue dot", "a red dot")
+    for k, name in enumerate(names):
+        (tmp_path / "data" / name).mkdir(parents=True)
+        for i in range(20):
+            Image.new("RGB", (8, 8), (200 * k, i, 200 - 200 * k)).save(tmp_path / "data" / name / f"{i}.png")
+    adv.train(adv.recipe("gumbel-vae", "smoke", conditional=True), tmp_path / "data", out=tmp_path / "run")
+    out = tmp_path / "s.npz"
+    for label in ("a red dot", "1"):
+        assert main(["sample", str(tmp_path / "run"), "-n", "4", "--label", label, "--out", str(out)]) == 0
+        with np.load(out) as found:
+            assert (found["labels"] == 1).all()
+    capsys.readouterr()
+    assert main(["sample", str(tmp_path / "run"), "--label", "a red dog"]) == 2
+    told = capsys.readouterr().err
+    assert (
+        told.strip() == "adversaria: label a red dog of 2 classes; give one from 0 to 1, or a name such as 'a blue dot'"
+    )
 
 
 def test_a_recipe_of_one_s_own_from_new_to_resume(shell, tmp_path):

@@ -58,7 +58,7 @@ def _part(length: int, share: float) -> int:
 
 def complete(
     run: Run, hide: Hide = "bottom", share: float = 0.5, n: int = 6, draws: int = 6, *,
-    of: Literal["test", "valid", "train"] = "test", label: int | None = None, seed: int = 0,
+    of: Literal["test", "valid", "train"] = "test", label: int | str | None = None, seed: int = 0,
 ) -> Shown:  # fmt: skip
     """Examples, what is left of them, and completions, a row for each example.
 
@@ -69,7 +69,7 @@ def complete(
         n: examples.
         draws: completions of each.
         of: the split they come from.
-        label: what a model that takes labels is given; the examples' own without.
+        label: what a model that takes labels is given, by number or name; the examples' own without.
         seed: of examples and completions.
 
     Raises:
@@ -95,14 +95,14 @@ def complete(
     return Shown(run.data, rows, [f"{i}" for i in range(n)], tuple(said))
 
 
-def _examples(run: Run, n: int, of: str, seed: int, label: int | None) -> tuple[Tensor, Tensor | None]:
+def _examples(run: Run, n: int, of: str, seed: int, label: int | str | None) -> tuple[Tensor, Tensor | None]:
     """Examples, and the labels that the model is given with them."""
     batch = run.data.examples(n, of, seed=seed)
     own = torch.zeros(n, dtype=torch.long) if batch.labels is None else batch.labels
     return batch.x.to(run.game.device), labels_for(run.game, run.data, own, label)
 
 
-def _told_of(given: Tensor | None, label: int | None) -> str:
+def _told_of(given: Tensor | None, label: int | str | None) -> str:
     return "" if given is None else ", given its own label" if label is None else f", given label {label}"
 
 

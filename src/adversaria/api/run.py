@@ -121,15 +121,20 @@ class Run:
         names = checkpoints.names(self.folder)
         return bool(names) and int(names[-1]) >= self.folder.config.rounds
 
-    def sample(self, n: int, *, label: int | None = None, seed: int = 0) -> np.ndarray:
+    def sample(self, n: int, *, label: int | str | None = None, seed: int = 0) -> np.ndarray:
         """`n` samples in user form: (n, H, W, C) uint8 images, (n, d) float32 points, (n, T) int64 tokens.
 
+        Args:
+            n: how many.
+            label: for a model that takes labels, by number or name; all in turn without.
+            seed: of the draws.
+
         Raises:
-            UserError: where a label is asked of a model that takes none.
+            UserError: where a label is asked of a model that takes none, or there is no such label.
         """
         return self.draw(n, label=label, seed=seed)[0]
 
-    def draw(self, n: int, *, label: int | None = None, seed: int = 0) -> tuple[np.ndarray, np.ndarray | None]:
+    def draw(self, n: int, *, label: int | str | None = None, seed: int = 0) -> tuple[np.ndarray, np.ndarray | None]:
         """Samples as `sample` gives them, and the labels they were made from where there are any."""
         at_least("number of samples", n, 1)
         at_least("seed", seed, 0)

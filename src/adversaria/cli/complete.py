@@ -33,8 +33,9 @@ class Complete:
     """Completions of each."""
     of: Literal["test", "valid", "train"] = "test"
     """The split that they come from."""
-    label: int | None = None
-    """Of which class they are drawn, by a model that takes labels; each of its example's own without."""
+    label: str | None = None
+    """Of which class they are drawn, by its number or its name, by a model that takes labels; each of its example's own
+    without."""
     seed: int = 0
     """The same seed gives the same picture."""
     out: Path | None = None

@@ -21,8 +21,9 @@ class Sample:
     """The run folder."""
     n: Annotated[int, tyro.conf.arg(aliases=["-n"])] = 64
     """How many."""
-    label: int | None = None
-    """Of which class, for a model that takes labels; all in turn without."""
+    label: str | None = None
+    """Of which class, by its number or its name ("a red square left of a blue circle"), for a model that takes labels;
+    all in turn without."""
     seed: int = 0
     """The same seed draws the same samples."""
     out: Path | None = None

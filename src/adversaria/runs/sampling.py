@@ -8,7 +8,7 @@ from adversaria.errors import UserError
 from adversaria.game import Game
 
 
-def given_for(game: Game, data: Dataset, n: int, label: int | None = None) -> Tensor | None:
+def given_for(game: Game, data: Dataset, n: int, label: int | str | None = None) -> Tensor | None:
     """Labels or images for `n` samples: the label asked for or all in turn, or held-out images.
 
     Raises:
@@ -23,7 +23,7 @@ def given_for(game: Game, data: Dataset, n: int, label: int | None = None) -> Te
     return None
 
 
-def labels_for(game: Game, data: Dataset, own: Tensor, label: int | None = None) -> Tensor | None:
+def labels_for(game: Game, data: Dataset, own: Tensor, label: int | str | None = None) -> Tensor | None:
     """What a model that takes labels is given: the label asked for, or `own` labels (n,); None for any other model.
 
     Raises:
@@ -34,9 +34,21 @@ def labels_for(game: Game, data: Dataset, own: Tensor, label: int | None = None)
             raise UserError(f"label {label} asked of a model that takes none; leave --label out, or train one that "
                             "does, such as cgan or gated-pixelcnn --conditional")  # fmt: skip
         return None
-    if label is not None and not 0 <= label < data.spec.classes:
-        raise UserError(f"label {label} of {data.spec.classes} classes; give one from 0 to {data.spec.classes - 1}")
-    return own if label is None else torch.full_like(own, label)
+    return own if label is None else torch.full_like(own, _number(data, label))
+
+
+def _number(data: Dataset, label: int | str) -> int:
+    """A label by its name, or by its number."""
+    names, classes = data.spec.class_names, data.spec.classes
+    if label in names:
+        return names.index(str(label))
+    try:
+        if 0 <= int(label) < classes:
+            return int(label)
+    except ValueError:
+        pass
+    shown = f", or a name such as '{names[0]}'" if names else ""
+    raise UserError(f"label {label} of {classes} classes; give one from 0 to {classes - 1}{shown}")
 
 
 def columns_for(game: Game, data: Dataset) -> int | None:
