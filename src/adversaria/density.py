@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from adversaria.data import Batch, DataSpec
 from adversaria.distributions import log_normal
 from adversaria.distributions.alphabet import Alphabet, Discrete
+from adversaria.distributions.precision import full
 from adversaria.game import Adam, Game, Player, Terms
 from adversaria.nn.dequantise import Dequantised
 from adversaria.nn.flows import Flow
@@ -72,7 +73,7 @@ def flow_game(
 
     def density(h: Tensor) -> Tensor:
         z, log_det = flow(h)
-        return base.log_prob(z.float() if z.dtype in (torch.float16, torch.bfloat16) else z) + log_det
+        return base.log_prob(full(z)) + log_det
 
     def log_prob(x: Tensor) -> Tensor:
         if pixels is None:

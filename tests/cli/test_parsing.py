@@ -3,11 +3,16 @@
 import os
 import subprocess
 import sys
+from dataclasses import fields
+from pathlib import Path
 
+import numpy as np
 import pytest
 
-from adversaria import cli
+from adversaria import catalogue, cli
+from adversaria.cli.check import Check
 from adversaria.cli.parsing import one_line
+from adversaria.cli.train import Train
 
 GAN = ["train", "gan", "--data", "ring8"]
 WRONG = {
@@ -24,12 +29,51 @@ WRONG = {
 }
 
 
+RANGES = {
+    "a decay": (["train", "glow", "--data", "digits", "--average", "1"], "average is 1.0: input should be less than 1"),
+    "a codebook's decay": (["train", "vq-vae", "--data", "digits", "--decay", "1.5"], "decay is 1.5: input should be"),
+    "a share dropped": (["train", "pixelcnn-pp", "--data", "digits", "--dropout", "1"], "dropout is 1.0: input should"),
+    "too few moments": (["train", "avb", "--data", "ring8", "--moments", "1"], "moments is 1: input should be greater"),
+}
+
+
+@pytest.mark.parametrize("words, said", RANGES.values(), ids=RANGES)
+def test_a_number_out_of_its_range_is_told_in_one_line(words, said, capsys):
+    assert cli.main(words) == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"adversaria: {said}") and told.count("\n") == 1
+
+
 @pytest.mark.parametrize("words, said", WRONG.values(), ids=WRONG)
 def test_a_wrong_word_gets_one_line_and_exit_code_2(words, said, capsys):
     assert cli.main(words) == 2
     told = capsys.readouterr()
     assert not told.out and told.err.count("\n") == 1
     assert told.err.startswith(f"adversaria: {said}") and "--help'" in told.err
+
+
+def test_no_recipe_has_a_field_of_the_name_of_an_option():
+    """Fields and options share a command line, where two of one name can't be."""
+    for command in (Train, Check):
+        taken = {f.name for f in fields(command)}
+        clash = {name: taken & {h.name for h in entry.hyperparameters} for name, entry in catalogue.entries().items()}
+        assert not any(clash.values()), clash
+
+
+def test_a_users_field_of_the_name_of_an_option_is_refused_in_one_line(tmp_path, capsys):
+    theirs = tmp_path / "mine.py"
+    own = (Path(catalogue.__file__).parent / "recipes/autoregressive/fvsbn.py").read_text()
+    theirs.write_text(own.replace("    batch: Count", "    size: Count = 3\n    batch: Count"))
+    assert cli.main(["train", str(theirs), "--data", "digits-static"]) == 2
+    told = capsys.readouterr().err
+    assert "has a field size" in told and "an option --size" in told and told.count("\n") == 1
+
+
+def test_images_one_pixel_high_are_refused(tmp_path, capsys):
+    np.save(tmp_path / "thin.npy", np.zeros((40, 1, 9), dtype="uint8"))
+    assert cli.main(["train", "vae", "--data", str(tmp_path / "thin.npy"), "--out", str(tmp_path / "a")]) == 2
+    told = capsys.readouterr().err
+    assert "images are 1 x 9 pixels" in told and told.count("\n") == 1
 
 
 def test_it_is_one_line_where_the_terminal_has_unicode():

@@ -12,7 +12,7 @@ from adversaria.distributions import log_normal
 from adversaria.errors import UserError
 from adversaria.metrics.estimate import Estimate, comparable
 from adversaria.metrics.kinds import compare_likelihoods, dequantised_bits, in_unit, kind, likelihood_estimate
-from adversaria.metrics.likelihood import importance_weighted, negative_log_likelihood
+from adversaria.metrics.likelihood import PASS, importance_weighted, negative_log_likelihood
 from adversaria.recipes.sequence.seqgan import SeqGAN
 from adversaria.recipes.variational.vae import VAE
 from adversaria.recipes.variational.vae_iaf import VAEIAF
@@ -39,6 +39,14 @@ def ones(n):
 
 def abilities(posterior):
     return {"likelihood": likelihood, "prior": log_normal, "posterior": posterior}
+
+
+def test_a_pass_has_so_many_numbers_at_most():
+    """Memory follows the size of examples, not their number."""
+    seen = []
+    game = {"log_prob": lambda x: seen.append(x.numel()) or -x.flatten(1).sum(1)}
+    told = negative_log_likelihood(game, torch.ones(40, 3, 100, 100), data="8-bit pixels")
+    assert len(seen) == 3 and max(seen) <= PASS and told.n == 40
 
 
 def test_the_golden_number_is_the_closed_form():

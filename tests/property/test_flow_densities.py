@@ -115,6 +115,17 @@ def test_activation_normalisation_starts_from_the_first_batch_in_training_and_on
     assert again.std() > 2, "the second batch changes nothing"
 
 
+def test_a_first_batch_that_does_not_vary_says_nothing_of_the_scale():
+    layer, x = ActNorm(3, image=False), torch.randn(50, 3)
+    x[:, 0], x[:, 1] = 4.0, 1e-3 * x[:, 1]
+    z, _ = layer.train()(x)
+    assert layer.s[0].item() == 0 and (z[:, 0] == 0).all(), "all alike: moved to 0 alone"
+    assert layer.s[1].exp().item() == pytest.approx(10), "ten times at most"
+    one = ActNorm(2, image=False)
+    one.train()(torch.tensor([[3.0, -2.0]]))
+    assert (one.s == 0).all(), "a batch of one example"
+
+
 def test_a_flow_fitted_to_normal_data_finds_their_entropy():
     torch.manual_seed(0)
     A = torch.tensor([[1.0, 0.0], [0.8, 0.5]])

@@ -72,6 +72,20 @@ def test_log_determinants_are_those_of_the_jacobian_and_inverses_come_back(name,
     torch.testing.assert_close(inverse(y), z, atol=1e-8, rtol=1e-8)
 
 
+def test_planar_determinants_stay_positive_in_single_precision():
+    """1 + w^T u' rounds below 0 where w^T u is far below 0; a sum of two squares' weights can't."""
+    torch.manual_seed(0)
+    w, u, z = (torch.randn(20_000, 16, dtype=torch.float32) * s for s in (2, 2, 1))
+    log_det = flows.planar(z, w, u, torch.zeros(20_000, dtype=torch.float32))[1]
+    exact = flows.planar(z.double(), w.double(), u.double(), torch.zeros(20_000))[1]
+    assert log_det.isfinite().all() and (log_det - exact).abs().max() < 1e-3
+
+
+def test_a_planar_map_without_a_direction_is_the_identity():
+    y, log_det = flows.planar(Z, numbers(0, 0), numbers(0.8, 0.3), numbers(0.0)[0])
+    assert torch.equal(y, Z) and log_det.item() == 0
+
+
 def test_a_spline_rises_through_its_knots_and_has_the_slope_it_tells():
     torch.manual_seed(0)
     n, k = 50, 6

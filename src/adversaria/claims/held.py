@@ -80,7 +80,7 @@ def cost(game: Game, data: Dataset, n: int = TESTED) -> Estimate:
     """Mean negative log-likelihood of test examples, in the unit of the data."""
     x = data.examples(min(n, data.size("test")), "test").x.to(game.device)
     samples = SAMPLES if game.can("infer") else 1
-    return negative_log_likelihood(game, x, data=of_spec(data.spec), samples=samples, chunk=2_000)
+    return negative_log_likelihood(game, x, data=of_spec(data.spec), samples=samples)
 
 
 def compared(trial: Trial, ours: Recipe, other: Recipe) -> Measured:

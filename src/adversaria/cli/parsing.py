@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import re
-from dataclasses import field, is_dataclass, make_dataclass
+from dataclasses import field, fields, is_dataclass, make_dataclass
 from typing import Annotated, Any, get_type_hints
 
 import tyro
@@ -62,10 +62,13 @@ def parsed_with(base: type, recipe: Any, arguments: list[str], prog: str, descri
         description: what the help says first.
 
     Raises:
-        UserError: where they can't be read, or a value is out of range.
+        UserError: where they can't be read, a value is out of range, or a field of the recipe has an option's name.
         SystemExit: after help was printed.
     """
     kind: Any = type(recipe)
+    for name in sorted({f.name for f in fields(base)} & set(recipe.fields())):
+        flag = name.replace("_", "-")
+        raise UserError(f"{kind.__name__} has a field {name}, and {prog} an option --{flag}; call the field otherwise")
     own: Any = Annotated[kind, tyro.conf.FlagConversionOff, tyro.conf.arg(name="")]
     both = make_dataclass(
         f"{base.__name__}Recipe", [("recipe", own, field(default=recipe))], bases=(base,), frozen=True, kw_only=True

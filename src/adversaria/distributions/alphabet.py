@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from adversaria.distributions.logistic import log_discretised_logistic
+from adversaria.distributions.precision import full
 
 Discrete = Literal["binary", "image", "sequence"]
 LEVELS = 256
@@ -93,7 +94,7 @@ class Alphabet:
 
     def log_prob(self, line: Shaped[Tensor, "*n d"], y: Float[Tensor, "*n d k"]) -> Float[Tensor, "*n d"]:
         """log p of each number, in nats and at least in float32, given a network's outputs."""
-        y = y.float() if y.dtype in (torch.float16, torch.bfloat16) else y
+        y = full(y)
         if self.bits:
             ones = self.index(line).to(y.dtype)
             return -F.binary_cross_entropy_with_logits(y.squeeze(-1), ones, reduction="none")
@@ -112,7 +113,7 @@ class Alphabet:
 
     def law(self, line: Tensor, y: Float[Tensor, "n d k"]) -> Float[Tensor, "n d levels"]:
         """log p of every level of each number, given a network's outputs."""
-        return self.log_levels(y.float() if y.dtype in (torch.float16, torch.bfloat16) else y)
+        return self.log_levels(full(y))
 
     def draw(self, y: Float[Tensor, "*n k"], u: Float[Tensor, "*n grains"]) -> Tensor:
         """The numbers (*n,) that a network's outputs and noise in [0, 1) make."""

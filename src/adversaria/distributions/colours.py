@@ -7,6 +7,7 @@ from torch import Tensor
 
 from adversaria.distributions.alphabet import quantile
 from adversaria.distributions.logistic import log_discretised_logistic
+from adversaria.distributions.precision import full
 
 
 class ColourMixture:
@@ -46,7 +47,7 @@ class ColourMixture:
 
     def log_prob(self, line: Tensor, y: Tensor) -> Tensor:
         """log p of pixels (n, H W) in nats, given a network's outputs (n, H W, outputs)."""
-        log_w, mu, log_s, slope = self._parts(y.float() if y.dtype in (torch.float16, torch.bfloat16) else y)
+        log_w, mu, log_s, slope = self._parts(full(y))
         means = torch.stack([self._mean(mu, slope, line, c) for c in range(self.shape[0])], -2)
         each = self._logistics(line[..., None].to(means.dtype), means, log_s)
         return torch.logsumexp(log_w + each.sum(-2), -1)
@@ -56,7 +57,7 @@ class ColourMixture:
 
         What a pixel's earlier colours say of its logistic weighs the mixture for the later ones.
         """
-        log_w, mu, log_s, slope = self._parts(y.float() if y.dtype in (torch.float16, torch.bfloat16) else y)
+        log_w, mu, log_s, slope = self._parts(full(y))
         levels = torch.arange(self.levels, dtype=mu.dtype, device=mu.device) / ((self.levels - 1) / 2) - 1
         found = []
         for c in range(self.shape[0]):

@@ -6,15 +6,18 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from adversaria.distributions.precision import full
+
 
 def log_normal(
     x: Float[Tensor, "n *event"], mean: Tensor | float = 0.0, log_sd: Tensor | float = 0.0
 ) -> Float[Tensor, " n"]:
-    """log N(x; mean, sd^2 I), summed over the event; `mean` and `log_sd` broadcast against `x`.
+    """log N(x; mean, sd^2 I), summed over the event, at least in float32; `mean` and `log_sd` broadcast against `x`.
 
     >>> log_normal(torch.zeros(1, 2)).item()
     -1.8378770351409912
     """
+    x = full(x)
     log_sd = torch.as_tensor(log_sd, dtype=x.dtype, device=x.device)
     density = -0.5 * ((x - mean) * torch.exp(-log_sd)).square() - log_sd - 0.5 * math.log(2 * math.pi)
     return density.flatten(1).sum(1)

@@ -3,7 +3,7 @@
 from adversaria.game.averages import Average
 from adversaria.game.breakdown import NonFiniteError
 from adversaria.game.game import Game, seeded
-from adversaria.game.optimizers import SGD, Adam, AdamW, OptimizerSpec, RMSProp
+from adversaria.game.optimizers import SGD, Adam, AdamW, Fraction, OptimizerSpec, RMSProp
 from adversaria.game.player import Objective, Player, Terms
 from adversaria.game.recipe import CHECKED, Count, Recipe, Reference, Weight
 from adversaria.game.referee import Referee, play
@@ -12,7 +12,7 @@ from adversaria.game.rules import alternating, extragradient, optimistic, simult
 from adversaria.game.stage import Stage, plan
 
 __all__ = [
-    "CHECKED", "SGD", "Adam", "AdamW", "Average", "Count", "Game", "NonFiniteError", "Objective", "OptimizerSpec",
-    "Player", "RMSProp", "Recipe", "Referee", "Reference", "Round", "Stage", "Terms", "Weight", "alternating",
-    "extragradient", "optimistic", "plan", "play", "seeded", "simultaneous",
+    "CHECKED", "SGD", "Adam", "AdamW", "Average", "Count", "Fraction", "Game", "NonFiniteError", "Objective",
+    "OptimizerSpec", "Player", "RMSProp", "Recipe", "Referee", "Reference", "Round", "Stage", "Terms", "Weight",
+    "alternating", "extragradient", "optimistic", "plan", "play", "seeded", "simultaneous",
 ]  # fmt: skip

@@ -10,6 +10,7 @@ from pydantic.dataclasses import dataclass
 
 Rate = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
+"""0 or more and less than 1: a decay, a share."""
 
 
 @dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))

@@ -1,4 +1,4 @@
-"""What held-out data cost under models in closed form: any that has learned something is below.
+"""What held-out data cost under models in closed form: what a trained model is to be set beside.
 
 | floor       | of                    | fitted to the training examples                                               |
 |-------------|-----------------------|-------------------------------------------------------------------------------|

@@ -92,9 +92,13 @@ def importance_weighted(
     return Weighted(*(torch.cat(values) for values in zip(*parts, strict=True)))
 
 
+PASS = 2**19
+"""Numbers in one pass: a law of 256 levels for each of them takes 2 GB with what is computed on the way."""
+
+
 def negative_log_likelihood(
     model: Game | Mapping[str, Function], x: Tensor, *, data: str, by: str | None = None, samples: int | None = None,
-    chunk: int = 8192, seed: int = 0, scale: str = "as given", protocol: Mapping[str, Any] | None = None,
+    chunk: int | None = None, seed: int = 0, scale: str = "as given", protocol: Mapping[str, Any] | None = None,
     given: Tensor | None = None, rows: Sequence[str] = (),
 ) -> Estimate:  # fmt: skip
     """Mean negative log-likelihood of held-out examples, by the tightest means the model has.
@@ -114,7 +118,7 @@ def negative_log_likelihood(
         data: '8-bit pixels', 'continuous', 'binary' or 'tokens'; decides the unit.
         by: 'exact', 'importance weighted' or 'lower bound', in place of the tightest.
         samples: codes for each example; without, 500 for importance weighting and 1 for a bound.
-        chunk: most examples, or pairs of an example and a code, in one pass.
+        chunk: most examples, or pairs of an example and a code, in one pass; without, those of `PASS` numbers.
         seed: of the draws.
         scale: of continuous data, in words.
         protocol: further facts: data, split, fingerprint.
@@ -130,6 +134,7 @@ def negative_log_likelihood(
         raise UserError(f"this model gives no likelihood by '{by}'; it has {', '.join(sorted(abilities)) or 'nothing'}")
     _fitting(model, x, by, given)
     dims = x[0].numel() if len(x) else 0
+    chunk = max(1, PASS // max(dims, 1)) if chunk is None else chunk
     facts = {**(protocol or {}), "seed": seed, **({} if given is None else {"given": "labels"})}
     common: dict[str, Any] = {"data": data, "dims": dims, "scale": scale, "protocol": facts, "rows": rows}
     with resting(model), measured(x.device, seed):

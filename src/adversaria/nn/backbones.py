@@ -6,6 +6,7 @@ from typing import Literal
 
 from torch import nn
 
+from adversaria.errors import UserError
 from adversaria.nn.dcgan import Critic, Generator
 from adversaria.nn.mlp import MLP, MLPReader
 from adversaria.nn.modern import ModernCritic, ModernGenerator
@@ -62,6 +63,9 @@ def encoder(
     made: Reader
     if len(shape) != 3 or network == "mlp":
         return MLPReader(math.prod(shape), outputs, hidden, depth, activation, gated=gated)
+    if min(shape[1:]) < 2:
+        raise UserError(f"images are {shape[1]} x {shape[2]} pixels; strided convolutions need 2 on each side: take a "
+                        "network that is an MLP, or larger images (--size)")  # fmt: skip
     if network == "modern":
         made = ModernCritic(shape, width, norm, outputs)
     elif network in ("resnet", "resnet101"):

@@ -116,8 +116,15 @@ class Scaling(Flow):
         return z * (-self.s).exp()
 
 
+LEAST = 0.1
+"""The standard deviation of a channel in one batch that is believed, where the data's is near 1."""
+
+
 class ActNorm(Flow):
     """z = (x + b) exp(s) for each channel, set by the first batch in training to mean 0 and variance 1.
+
+    Of a channel that hardly varies in that batch the scale isn't known: it is made ten times as large at most, and left
+    as it is where all examples are the same.
 
     Kingma and Dhariwal (2018), arXiv:1807.03039, Section 3.1.
     """
@@ -145,7 +152,8 @@ class ActNorm(Flow):
     def _start(self, x: Tensor) -> None:
         across = [k for k in range(x.ndim) if k != 1]
         self.b.copy_(-x.mean(across).view_as(self.b))
-        self.s.copy_(-x.std(across, correction=0).clamp_min(1e-6).log().view_as(self.s))
+        sd = x.std(across, correction=0)
+        self.s.copy_(-torch.where(sd > 0, sd.clamp_min(LEAST), 1).log().view_as(self.s))
         self.ready.fill_(True)
 
 

@@ -13,12 +13,15 @@ def planar(z: Batch, w: Tensor, u: Tensor, b: Tensor) -> tuple[Batch, Float[Tens
 
         u' = u + (m(w^T u) - w^T u) w / ||w||^2,   m(x) = -1 + log(1 + e^x),   so that w^T u' > -1 and f is invertible
 
+    With a = tanh(w^T z + b) the determinant is a^2 + (1 + w^T u') (1 - a^2): no difference that rounds below 0.
+
     w and u are (d,) with a number b, or (n, d) with b (n,). Rezende and Mohamed (2015), arXiv:1505.05770, Eq. 10 to 12,
     23, 24.
     """
-    u = invertible_direction(w, u)
     a = torch.tanh((z * w).sum(-1) + b)
-    return z + u * a[:, None], torch.log1p((u * w).sum(-1) * (1 - a.square()))
+    rise = torch.where(w.square().sum(-1) > 0, F.softplus((w * u).sum(-1)), 1.0)  # 1 + w^T u'
+    log_det = torch.log(a.square() + rise * (1 - a.square()))
+    return z + invertible_direction(w, u) * a[:, None], log_det
 
 
 def invertible_direction(w: Tensor, u: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from torch.nn.functional import logsigmoid
 
 from adversaria.data import Batch, DataSpec
 from adversaria.duel import Duel, Pair, Parts
-from adversaria.game import CHECKED, Adam, Count, Game, Recipe, Reference, simultaneous
+from adversaria.game import CHECKED, Adam, Count, Fraction, Game, Recipe, Reference, simultaneous
 from adversaria.nn.backbones import encoder
 from adversaria.nn.joint import JointDiscriminator
 from adversaria.nn.noise import normal
@@ -72,7 +72,7 @@ class ALI(Recipe):
     """Units in a hidden layer."""
     depth: Count = 2
     """Hidden layers, for data that aren't images."""
-    average: float = 0.995
+    average: Fraction = 0.995
     """Decay of the averaged encoder and decoder; 0 for none."""
     discriminator: Adam = Adam(lr=2e-4, betas=(0.5, 0.999))
     """For the discriminator (Appendix A: 1e-4)."""

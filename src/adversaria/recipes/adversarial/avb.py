@@ -14,9 +14,10 @@ T only estimates the ratio, so that none of this is a bound one may report, and 
 there to be measured by annealing.
 """
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
@@ -69,7 +70,7 @@ class AVB(Recipe):
     """m, noise vectors that the posterior mixes (Section 6.2)."""
     noise: Count = 4
     """Length of the noise behind each vector."""
-    moments: Count = 256
+    moments: Annotated[int, Field(ge=2)] = 256
     """Draws that the contrast's mean and sd come from."""
     width: Count = 32
     """Channels at half the image's resolution."""

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from adversaria.data import Batch, DataSpec
 from adversaria.duel import Duel, Pair, Parts
-from adversaria.game import CHECKED, Adam, Count, Game, Recipe, Reference, simultaneous
+from adversaria.game import CHECKED, Adam, Count, Fraction, Game, Recipe, Reference, simultaneous
 from adversaria.nn.backbones import encoder
 from adversaria.nn.joint import JointDiscriminator
 from adversaria.nn.noise import normal
@@ -59,7 +59,7 @@ class BiGAN(Recipe):
     """Units in a hidden layer."""
     depth: Count = 2
     """Hidden layers, for data that aren't images (Section 4.2: 2)."""
-    average: float = 0.99
+    average: Fraction = 0.99
     """Decay of the averaged encoder and generator; 0 for none."""
     discriminator: Adam = Adam(lr=2e-4, betas=(0.5, 0.999))
     """For the discriminator (Section 4.1)."""

@@ -24,7 +24,7 @@ from torch.nn.functional import cross_entropy
 
 from adversaria.data import Batch, DataSpec
 from adversaria.duel import Duel, Pair, Parts
-from adversaria.game import CHECKED, Adam, Count, Game, Recipe, Reference, Terms, Weight
+from adversaria.game import CHECKED, Adam, Count, Fraction, Game, Recipe, Reference, Terms, Weight
 from adversaria.nn.conditional import AuxiliaryClassifier, Concatenation, Conditional, Projection
 from adversaria.nn.minibatch import with_spectral
 from adversaria.nn.noise import normal
@@ -81,7 +81,7 @@ class CGAN(Recipe):
     """Units in a hidden layer, for data that aren't images."""
     depth: Count = 3
     """Hidden layers, for data that aren't images."""
-    average: float = 0.99
+    average: Fraction = 0.99
     """Decay of the averaged generator that samples; 0 for none."""
     adam: Adam = Adam(lr=2e-4, betas=(0.5, 0.999))
     """For both players (DCGAN's)."""

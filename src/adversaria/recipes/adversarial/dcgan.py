@@ -15,7 +15,7 @@ from torch import Tensor
 
 from adversaria.data import DataSpec
 from adversaria.duel import Parts, contest
-from adversaria.game import CHECKED, Adam, Count, Game, Recipe, Reference
+from adversaria.game import CHECKED, Adam, Count, Fraction, Game, Recipe, Reference
 from adversaria.objectives.losses import NonSaturating
 
 REFERENCE = Reference(
@@ -51,7 +51,7 @@ class DCGAN(Recipe):
     """Dimension of z (Section 4 and Figure 1)."""
     width: Count = 64
     """Channels at half the image's resolution; each halving doubles them (Figure 1: 128 at 32x32)."""
-    average: float = 0.99
+    average: Fraction = 0.99
     """Decay of the averaged generator that samples; 0 for none."""
     adam: Adam = Adam(lr=2e-4, betas=(0.5, 0.999))
     """For both players (Section 4)."""

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from adversaria.data import DataSpec
 from adversaria.duel import Parts, contest
-from adversaria.game import CHECKED, Adam, Count, Game, Recipe, Reference
+from adversaria.game import CHECKED, Adam, Count, Fraction, Game, Recipe, Reference
 from adversaria.nn.noise import normal
 from adversaria.objectives.divergences import Divergence, FDivergence
 
@@ -60,7 +60,7 @@ class FGAN(Recipe):
     """Hidden layers of V, for data that aren't images (Section 2.4: 2)."""
     generator_depth: Annotated[int, Field(ge=0)] = 2
     """Hidden layers of G, for data that aren't images; 0 for a linear map of z, a normal law (Section 2.4)."""
-    average: float = 0.995
+    average: Fraction = 0.995
     """Decay of the averaged generator that samples; 0 for none."""
     adam: Adam = Adam(lr=2e-4, betas=(0.5, 0.999), clip=10.0)
     """For both players."""

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from adversaria.data import DataSpec
 from adversaria.duel import Parts, contest
-from adversaria.game import CHECKED, Adam, Count, Game, Recipe, Reference
+from adversaria.game import CHECKED, Adam, Count, Fraction, Game, Recipe, Reference
 from adversaria.nn.noise import normal
 from adversaria.objectives.losses import LOSSES
 
@@ -55,7 +55,7 @@ class GAN(Recipe):
     """What the generator plays for (Section 3)."""
     steps: Count = 1
     """Discriminator moves per round, k (Algorithm 1)."""
-    average: float = 0.999
+    average: Fraction = 0.999
     """Decay of the averaged generator that samples; 0 for none."""
     adam: Adam = Adam(lr=1e-3, betas=(0.0, 0.9), schedule="linear")
     """For both players."""

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from adversaria.data import Batch, DataSpec
 from adversaria.duel import LAYERS, Duel, Pair, Parts
-from adversaria.game import CHECKED, Adam, Count, Game, Recipe, Reference, simultaneous
+from adversaria.game import CHECKED, Adam, Count, Fraction, Game, Recipe, Reference, simultaneous
 from adversaria.nn.backbones import decoder, encoder
 from adversaria.nn.dcgan import levels
 from adversaria.nn.joint import JointDiscriminator, Pairing
@@ -60,7 +60,7 @@ class HALI(Recipe):
     """Units in a hidden layer."""
     depth: Count = 2
     """Hidden layers, for data that aren't images."""
-    average: float = 0.99
+    average: Fraction = 0.99
     """Decay of the averaged encoders and decoders; 0 for none."""
     discriminator: Adam = Adam(lr=2e-4, betas=(0.5, 0.999))
     """For the discriminator."""

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from adversaria.data import Batch, Dataset, DataSpec
 from adversaria.duel import LAYERS, Duel, Parts
-from adversaria.game import CHECKED, Adam, Count, Game, Recipe, Reference, Terms, Weight
+from adversaria.game import CHECKED, Adam, Count, Fraction, Game, Recipe, Reference, Terms, Weight
 from adversaria.nn.backbones import decoder
 from adversaria.nn.noise import normal
 from adversaria.nn.reader import Reader
@@ -71,7 +71,7 @@ class ImprovedGAN(Recipe):
     """Standard deviation of the noise on examples; on images, of intensities from 0 to 1."""
     noise: Weight = 0.5
     """That on every layer's output (Section 6.1)."""
-    average: float = 0.999
+    average: Fraction = 0.999
     """Decay of the averaged networks that classify and sample; 0 for none."""
     classifier: Adam = Adam(lr=3e-3, betas=(0.5, 0.999), schedule="linear", hold=0.5)
     """For the classifier."""

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from adversaria.data import DataSpec
 from adversaria.duel import Parts, contest
-from adversaria.game import CHECKED, Adam, Count, Game, Recipe, Reference, Weight
+from adversaria.game import CHECKED, Adam, Count, Fraction, Game, Recipe, Reference, Weight
 from adversaria.nn.noise import normal
 from adversaria.objectives.losses import NonSaturating
 
@@ -55,7 +55,7 @@ class InstanceNoise(Recipe):
     """Units in a hidden layer, for data that aren't images."""
     depth: Count = 2
     """Hidden layers, for data that aren't images."""
-    average: float = 0.995
+    average: Fraction = 0.995
     """Decay of the averaged generator that samples; 0 for none."""
     adam: Adam = Adam(lr=5e-4, betas=(0.5, 0.999))
     """For both players."""

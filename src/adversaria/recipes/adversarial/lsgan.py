@@ -14,7 +14,7 @@ from torch import Tensor
 
 from adversaria.data import DataSpec
 from adversaria.duel import Parts, contest
-from adversaria.game import CHECKED, Adam, Count, Game, Recipe, Reference
+from adversaria.game import CHECKED, Adam, Count, Fraction, Game, Recipe, Reference
 from adversaria.nn.noise import normal
 from adversaria.objectives.losses import LeastSquares
 
@@ -56,7 +56,7 @@ class LSGAN(Recipe):
     """Units in a hidden layer, for data that aren't images."""
     depth: Count = 3
     """Hidden layers, for data that aren't images."""
-    average: float = 0.99
+    average: Fraction = 0.99
     """Decay of the averaged generator that samples; 0 for none."""
     adam: Adam = Adam(lr=2e-4, betas=(0.5, 0.999))
     """For both players (Section 4: 2e-4 for characters, 1e-3 for scenes)."""

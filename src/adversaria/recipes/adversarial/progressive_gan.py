@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from adversaria.data import Batch, DataSpec
 from adversaria.duel import LAYERS, Duel, Pair, Parts
 from adversaria.errors import UserError
-from adversaria.game import CHECKED, Adam, Count, Game, Recipe, Referee, Reference, Stage, Weight
+from adversaria.game import CHECKED, Adam, Count, Fraction, Game, Recipe, Referee, Reference, Stage, Weight
 from adversaria.game.rules import Rule
 from adversaria.nn.noise import normal
 from adversaria.nn.progressive import Critic, Generator, Growing
@@ -66,7 +66,7 @@ class ProgressiveGAN(Recipe):
     """Whether to grow; without, all is played at the data's size, for comparison."""
     last: Annotated[float, Field(gt=0)] = 3.0
     """Length of play at the data's size; every other stage, of fading in or of play at a level, has 1."""
-    average: float = 0.99
+    average: Fraction = 0.99
     """Decay of the averaged generator that samples (Appendix A.1: 0.999); 0 for none."""
     adam: Adam = Adam(lr=1e-2, betas=(0.0, 0.99))
     """For both players, anew in each stage; (alpha, beta_1, beta_2) = (1e-3, 0, 0.99) in Appendix A.1."""

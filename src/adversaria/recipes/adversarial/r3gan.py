@@ -14,7 +14,7 @@ from torch import Tensor
 
 from adversaria.data import DataSpec
 from adversaria.duel import Parts, contest
-from adversaria.game import CHECKED, Adam, Count, Game, Recipe, Reference, Weight
+from adversaria.game import CHECKED, Adam, Count, Fraction, Game, Recipe, Reference, Weight
 from adversaria.nn.backbones import Network
 from adversaria.nn.noise import normal
 from adversaria.objectives.losses import Relativistic
@@ -53,7 +53,7 @@ class R3GAN(Recipe):
     """Units in a hidden layer, for data that aren't images."""
     depth: Count = 3
     """Hidden layers, for data that aren't images."""
-    average: float = 0.999
+    average: Fraction = 0.999
     """Decay of the averaged generator that samples; 0 for none."""
     adam: Adam = Adam(lr=5e-4, betas=(0.0, 0.99))
     """For both players."""

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from adversaria.data import DataSpec
 from adversaria.duel import Parts, contest
-from adversaria.game import CHECKED, Adam, Count, Game, Recipe, Reference, Weight
+from adversaria.game import CHECKED, Adam, Count, Fraction, Game, Recipe, Reference, Weight
 from adversaria.nn.noise import normal
 from adversaria.objectives.losses import NonSaturating
 
@@ -56,7 +56,7 @@ class UnrolledGAN(Recipe):
     """k, the discriminator steps looked through (Section 2.2); 0 for a plain GAN."""
     step: Weight = 0.1
     """eta, the step size of the surrogate (Eq. 6)."""
-    average: float = 0.995
+    average: Fraction = 0.995
     """Decay of the averaged generator that samples; 0 for none."""
     generator: Adam = Adam(lr=1e-3, betas=(0.5, 0.999), schedule="linear")
     """For the generator (Appendix A)."""

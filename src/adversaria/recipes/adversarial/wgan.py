@@ -14,7 +14,7 @@ from torch import Tensor
 
 from adversaria.data import DataSpec
 from adversaria.duel import Parts, contest
-from adversaria.game import CHECKED, Count, Game, Recipe, Reference, RMSProp
+from adversaria.game import CHECKED, Count, Fraction, Game, Recipe, Reference, RMSProp
 from adversaria.nn.noise import normal
 from adversaria.objectives.losses import Wasserstein
 
@@ -57,7 +57,7 @@ class WGAN(Recipe):
     """Units in a hidden layer, for data that aren't images."""
     depth: Count = 3
     """Hidden layers, for data that aren't images."""
-    average: float = 0.99
+    average: Fraction = 0.99
     """Decay of the averaged generator that samples; 0 for none."""
     rmsprop: RMSProp = RMSProp(lr=5e-4)
     """For both players; alpha = 5e-5 in Algorithm 1."""

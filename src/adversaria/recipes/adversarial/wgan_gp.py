@@ -13,7 +13,7 @@ from torch import Tensor
 
 from adversaria.data import DataSpec
 from adversaria.duel import Parts, contest
-from adversaria.game import CHECKED, Adam, Count, Game, Recipe, Reference, Weight
+from adversaria.game import CHECKED, Adam, Count, Fraction, Game, Recipe, Reference, Weight
 from adversaria.nn.noise import normal
 from adversaria.objectives.losses import Wasserstein
 
@@ -56,7 +56,7 @@ class WGANGP(Recipe):
     """Units in a hidden layer, for data that aren't images (Section 5.1 takes 512 in Figure 1's toys)."""
     depth: Count = 3
     """Hidden layers, for data that aren't images."""
-    average: float = 0.99
+    average: Fraction = 0.99
     """Decay of the averaged generator that samples; 0 for none."""
     adam: Adam = Adam(lr=5e-4, betas=(0.0, 0.9))
     """For both players; (alpha, beta_1, beta_2) = (1e-4, 0, 0.9) in Algorithm 1."""

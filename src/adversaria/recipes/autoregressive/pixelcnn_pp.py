@@ -16,7 +16,7 @@ from torch import Tensor
 from adversaria.data import DataSpec
 from adversaria.density import ordered_game
 from adversaria.distributions.colours import ColourMixture
-from adversaria.game import CHECKED, Adam, Count, Game, Recipe, Reference, Weight
+from adversaria.game import CHECKED, Adam, Count, Fraction, Game, Recipe, Reference
 from adversaria.nn.pixelcnn_pp import PixelCNNpp
 
 REFERENCE = Reference(
@@ -52,9 +52,9 @@ class PixelCNNPP(Recipe):
     """Feature maps (Section 3.1: 160)."""
     layers: Count = 2
     """Residual layers at each resolution (Section 3.1: 5)."""
-    dropout: Weight = 0.0
+    dropout: Fraction = 0.0
     """Share of features dropped (Section 2.5: 0.5, without it 32 pixels of 50,000 images are learned by heart)."""
-    average: Weight = 0.99
+    average: Fraction = 0.99
     """Decay of the averaged weights that are sampled and scored (code of the paper: 0.9995)."""
     adam: Adam = Adam(lr=2e-3, clip=1.0, schedule="cosine")
     """For all weights."""

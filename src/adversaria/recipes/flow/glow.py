@@ -14,7 +14,7 @@ from pydantic.dataclasses import dataclass
 from adversaria.data import DataSpec
 from adversaria.density import Noise, flow_game, pixels_of
 from adversaria.errors import UserError
-from adversaria.game import CHECKED, Adam, Count, Game, Recipe, Reference
+from adversaria.game import CHECKED, Adam, Count, Fraction, Game, Recipe, Reference
 from adversaria.nn.flows import ActNorm, Composite, Coupling, Flow
 from adversaria.nn.multiscale import Convolutions, Given, Levels, Mixing, Squeeze, channelwise, halvings, kept
 
@@ -54,7 +54,7 @@ class Glow(Recipe):
     """Of pixels: uniform noise (Section 2), or variational."""
     adam: Adam = Adam(lr=1e-3, clip=50.0, schedule="cosine")
     """For all weights (Section 5: 1e-3)."""
-    average: float = 0.99
+    average: Fraction = 0.99
     """Decay of the averaged weights that are sampled and scored; 0 for none."""
     batch: Count = 64
     """Examples a round."""

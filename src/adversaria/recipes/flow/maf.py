@@ -10,7 +10,7 @@ from pydantic.dataclasses import dataclass
 
 from adversaria.data import DataSpec
 from adversaria.density import flow_game
-from adversaria.game import CHECKED, Adam, Count, Game, Recipe, Reference
+from adversaria.game import CHECKED, Adam, Count, Fraction, Game, Recipe, Reference
 from adversaria.nn.flows import ActNorm, Autoregressive, Composite, Reversal
 
 REFERENCE = Reference(
@@ -46,7 +46,7 @@ class MAF(Recipe):
     """Units of each of the two hidden layers (Section 4.2: 100 to 1024)."""
     adam: Adam = Adam(lr=1e-3, clip=10.0, schedule="cosine")
     """For all weights."""
-    average: float = 0.99
+    average: Fraction = 0.99
     """Decay of the averaged weights that are sampled and scored; 0 for none."""
     batch: Count = 256
     """Examples a round."""

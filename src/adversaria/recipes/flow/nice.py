@@ -12,7 +12,7 @@ from pydantic.dataclasses import dataclass
 
 from adversaria.data import DataSpec
 from adversaria.density import LOGISTIC, Noise, flow_game, pixels_of
-from adversaria.game import CHECKED, Adam, Count, Game, Recipe, Reference
+from adversaria.game import CHECKED, Adam, Count, Fraction, Game, Recipe, Reference
 from adversaria.nn.flows import Composite, Coupling, Flow, Rows, Scaling
 from adversaria.nn.mlp import MLP
 
@@ -54,7 +54,7 @@ class NICE(Recipe):
     """Channels of the network that gives variational noise."""
     adam: Adam = Adam(lr=1e-3, clip=100.0, schedule="cosine")
     """For all weights (Section 5.1)."""
-    average: float = 0.99
+    average: Fraction = 0.99
     """Decay of the averaged weights that are sampled and scored; 0 for none."""
     batch: Count = 128
     """Examples a round."""

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from adversaria.data import DataSpec
 from adversaria.density import Noise, flow_game, pixels_of
-from adversaria.game import CHECKED, Adam, Count, Game, Recipe, Reference
+from adversaria.game import CHECKED, Adam, Count, Fraction, Game, Recipe, Reference
 from adversaria.nn.flows import ActNorm, Composite, Coupling, Flow
 from adversaria.nn.mlp import MLP
 from adversaria.nn.multiscale import Levels, Residual, Squeeze, channelwise, checkerboard, halvings, kept
@@ -58,7 +58,7 @@ class RealNVP(Recipe):
     """Of pixels: uniform noise (Section 4.1), or variational."""
     adam: Adam = Adam(lr=1e-3, clip=50.0, schedule="cosine")
     """For all weights (Section 4.1: 1e-3)."""
-    average: float = 0.99
+    average: Fraction = 0.99
     """Decay of the averaged weights that are sampled and scored; 0 for none."""
     batch: Count = 64
     """Examples a round (Section 4.1: 64)."""

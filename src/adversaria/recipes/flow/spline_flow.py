@@ -15,7 +15,7 @@ from pydantic.dataclasses import dataclass
 
 from adversaria.data import DataSpec
 from adversaria.density import flow_game
-from adversaria.game import CHECKED, Adam, Count, Game, Recipe, Reference
+from adversaria.game import CHECKED, Adam, Count, Fraction, Game, Recipe, Reference
 from adversaria.nn.flows import ActNorm, Composite, Flow
 from adversaria.nn.mlp import MLP
 from adversaria.nn.splines import Splines
@@ -54,7 +54,7 @@ class SplineFlow(Recipe):
     """B, where splines end (Table 5: 3)."""
     adam: Adam = Adam(lr=1e-3, clip=5.0, schedule="cosine")
     """For all weights."""
-    average: float = 0.99
+    average: Fraction = 0.99
     """Decay of the averaged weights that are sampled and scored; 0 for none."""
     batch: Count = 256
     """Examples a round."""

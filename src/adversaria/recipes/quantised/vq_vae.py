@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from adversaria.data import Batch, DataSpec
-from adversaria.game import CHECKED, Adam, Count, Game, Player, Recipe, Reference, Stage, Terms, Weight
+from adversaria.game import CHECKED, Adam, Count, Fraction, Game, Player, Recipe, Reference, Stage, Terms, Weight
 from adversaria.nn.captions import CaptionedGrid
 from adversaria.nn.codebook import Codebook
 from adversaria.nn.convolved import Convolved
@@ -57,7 +57,7 @@ class VQVAE(Recipe):
     """D, length of a code (Section 4.1: 64 and less)."""
     beta: Weight = 0.25
     """Weight of the commitment (Eq. 3)."""
-    decay: Weight = 0.99
+    decay: Fraction = 0.99
     """gamma, of the codebook's moving averages (Appendix A.1)."""
     revive: Weight = 0.05
     """A code used less than this part of an even share is replaced; 0 for never."""

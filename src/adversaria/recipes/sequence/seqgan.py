@@ -17,7 +17,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from adversaria.data import Batch, DataSpec
-from adversaria.game import CHECKED, Adam, Count, Game, Player, Recipe, Reference, Stage, Terms, Weight
+from adversaria.game import CHECKED, Adam, Count, Fraction, Game, Player, Recipe, Reference, Stage, Terms, Weight
 from adversaria.nn.tokens import TokenCritic, TokenLSTM
 from adversaria.objectives.adversarial import is_fake, is_real
 from adversaria.objectives.policy import reinforce
@@ -59,7 +59,7 @@ class SeqGAN(Recipe):
     """Discriminator moves for each of the generator's (Algorithm 1)."""
     follow: Weight = 0.8
     """u, how slowly the rollout policy follows the generator (Algorithm 1)."""
-    dropout: Weight = 0.25
+    dropout: Fraction = 0.25
     """Dropout in the discriminator."""
     pretrain: Adam = Adam(lr=5e-3, clip=5.0)
     """For maximum likelihood."""

@@ -36,7 +36,7 @@ REFERENCE = Reference(
     venue="ICLR",
 )
 PRESETS = {
-    "smoke": {"latent": 4, "maps": 4, "width": 4, "pixel_width": 6, "pixel_layers": 2, "levels": 2, "channels": 2,
+    "smoke": {"latent": 4, "maps": 4, "width": 4, "pixel_width": 6, "pixel_layers": 2, "levels": 2, "code_channels": 2,
               "batch": 8, "rounds": 4},
     "small": {"width": 16, "pixel_width": 32, "pixel_layers": 3, "rounds": 1_000},
     "two-levels": {"levels": 2},
@@ -62,7 +62,7 @@ class PixelVAE(Recipe):
     """Of codes."""
     latent: Count = 16
     """Dimension of the topmost code (Section 4.1: 64)."""
-    channels: Count = 4
+    code_channels: Count = 4
     """Of the lower level's maps of codes."""
     maps: Count = 16
     """Channels of the maps that a decoder gives a PixelCNN."""
@@ -83,7 +83,7 @@ class PixelVAE(Recipe):
 
     def game(self, spec: DataSpec) -> Game:
         size: Any = {"width": self.width, "hidden": 256, "depth": 2, "norm": "layer", "activation": units(spec.kind)}
-        grid = (self.channels, *start(*spec.shape[1:]))
+        grid = (self.code_channels, *start(*spec.shape[1:]))
         lower = grid[0] * grid[1] * grid[2] if self.levels == 2 else 0
         E = encoder(spec.shape, 2 * (lower + self.latent), **size)
         G = decoder(lower or self.latent, (self.maps, *spec.shape[1:]), bounded=False, **size)
