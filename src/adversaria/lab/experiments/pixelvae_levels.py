@@ -40,7 +40,7 @@ def run(bench: Bench) -> Outcome:
     )
 
     def once(trial: Trial) -> dict[str, Any]:
-        recipe = make("pixelvae", "small", levels=2, pixel_layers=1, channels=2, rounds=rounds, **size)
+        recipe = make("pixelvae", "small", levels=2, pixel_layers=1, code_channels=2, rounds=rounds, **size)
         game = trial.play(recipe, data)
         train = data.examples(min(5_000, data.size()), seed=trial.seed)
         above_, ordered, G, p = (game.networks[name] for name in ("above", "prior", "decoder", "observation"))
