@@ -66,9 +66,9 @@ def parsed_with(base: type, recipe: Any, arguments: list[str], prog: str, descri
         SystemExit: after help was printed.
     """
     kind: Any = type(recipe)
-    for name in sorted({f.name for f in fields(base)} & set(recipe.fields())):
-        flag = name.replace("_", "-")
-        raise UserError(f"{kind.__name__} has a field {name}, and {prog} an option --{flag}; call the field otherwise")
+    if taken := sorted({f.name for f in fields(base)} & set(recipe.fields())):
+        flag = taken[0].replace("_", "-")
+        raise UserError(f"{kind.__name__} has a field {taken[0]}, and {prog} an option --{flag}; rename the field")
     own: Any = Annotated[kind, tyro.conf.FlagConversionOff, tyro.conf.arg(name="")]
     both = make_dataclass(
         f"{base.__name__}Recipe", [("recipe", own, field(default=recipe))], bases=(base,), frozen=True, kw_only=True
