@@ -18,10 +18,11 @@ from adversaria.errors import UserError
 from adversaria.ops.coding import TOTAL, Decoder, Encoder, counts
 from adversaria.runs.checking import Checker
 
+ONE = {"made": {"masks": 1}, "deep-nade": {"orders": 1}}
 LAWFUL = [
     name for name, entry in catalogue.entries().items()
     if entry.family == "autoregressive"
-    and catalogue.make(name, "smoke", **({"masks": 1} if name == "made" else {})).build(
+    and catalogue.make(name, "smoke", **ONE.get(name, {})).build(
         DataSpec("image", (1, 4, 4))).can("law")
 ]  # fmt: skip
 
@@ -60,6 +61,7 @@ def test_the_suite_sees_the_laws_there_are():
         "neural-ar",
         "nade",
         "made",
+        "deep-nade",
         "pixelcnn",
         "gated-pixelcnn",
         "pixelcnn-pp",
@@ -70,8 +72,7 @@ def test_the_suite_sees_the_laws_there_are():
 
 def game_of(name, spec):
     torch.manual_seed(0)
-    changed = {"masks": 1} if name == "made" else {}
-    game = adv.recipe(name, "smoke", **changed).build(spec)
+    game = adv.recipe(name, "smoke", **ONE.get(name, {})).build(spec)
     for p in game.parameters():
         p.data = p.data + 0.2 * torch.randn_like(p)
     return game
@@ -89,6 +90,7 @@ def test_laws_sum_to_one_multiply_to_the_probability_and_never_look_ahead(name, 
     assert law.shape == (5, spec.size, 256)
     torch.testing.assert_close(law.logsumexp(2), torch.zeros(5, spec.size), atol=1e-12, rtol=0)
     torch.testing.assert_close(law.gather(2, levels[..., None])[..., 0].sum(1), game.log_prob(x))
+    torch.testing.assert_close(torch.stack([game.law(x, at=i) for i in range(spec.size)], 1), law)
     order = list(game.order or range(spec.size))
     assert sorted(order) == list(range(spec.size))
     for i in range(spec.size):
@@ -98,8 +100,8 @@ def test_laws_sum_to_one_multiply_to_the_probability_and_never_look_ahead(name, 
         before = order[: i + 1]
         assert torch.equal(changed[:, before], law[:, before]), f"number {i} sees itself or what comes after"
     moved = levels.clone()
-    moved[:, 0] = 255 - moved[:, 0]
-    assert not torch.equal(game.law(alphabet(spec).from_levels(moved).double())[:, 1:], law[:, 1:])
+    moved[:, order[0]] = 255 - moved[:, order[0]]
+    assert not torch.equal(game.law(alphabet(spec).from_levels(moved).double())[:, order[1:]], law[:, order[1:]])
 
 
 def test_levels_are_in_raster_order_and_come_back():
@@ -125,15 +127,18 @@ def runs(tmp_path_factory):
             ("pixelcnn-pp", "digits"),
             ("multiscale-pixelcnn", "digits-static"),
             ("fvsbn", "oracle-tokens"),
+            ("made", "four-points"),
             ("vae", "digits"),
         ):
             adv.train(adv.recipe(name, "smoke"), data, out=place / name)
+        adv.train(adv.recipe("deep-nade", "smoke", orders=1), "digits-static", out=place / "deep-nade")
         adv.train(adv.recipe("gated-pixelcnn", "smoke", conditional=True), "digits-static", out=place / "conditional")
     return place
 
 
 @pytest.mark.parametrize(
-    ("name", "n"), [("nade", 179), ("pixelcnn-pp", 10), ("fvsbn", 60), ("multiscale-pixelcnn", 150)]
+    ("name", "n"),
+    [("nade", 179), ("pixelcnn-pp", 10), ("fvsbn", 60), ("multiscale-pixelcnn", 150), ("deep-nade", 150)],
 )
 def test_a_file_has_the_size_that_the_likelihood_promises_and_comes_back(runs, name, n):
     run = adv.load_run(runs / name)
@@ -142,6 +147,14 @@ def test_a_file_has_the_size_that_the_likelihood_promises_and_comes_back(runs, n
     assert found.n == n and found.numbers == n * run.data.spec.size
     assert abs(found.payload / found.ideal - 1) < 0.01
     assert torch.equal(decompress(adv.load_run(runs / name), found.code), x)
+
+
+def test_the_coder_asks_for_one_number_at_a_time(runs, monkeypatch):
+    run = adv.load_run(runs / "nade")
+    asked, law = [], run.game.abilities["law"]
+    monkeypatch.setitem(run.game.abilities, "law", lambda x, at=None: asked.append(at) or law(x, at=at))
+    compress(run, run.data.examples(30, "test").x)
+    assert asked == list(range(run.data.spec.size))
 
 
 def test_at_a_shell(runs, tmp_path, capsys):
@@ -175,6 +188,9 @@ def test_a_file_that_isn_t_right_is_told(runs, spoil, said):
 def test_a_model_without_a_law_is_told(runs, capsys):
     assert main(["compress", str(runs / "vae")]) == 2
     assert "no exact law" in capsys.readouterr().err
+    assert main(["compress", str(runs / "made")]) == 2
+    told = capsys.readouterr().err
+    assert "a mean over several orders" in told and len(told.strip().splitlines()) == 1
     assert main(["compress", str(runs / "conditional")]) == 2
     told = capsys.readouterr().err
     assert "needs the label of an example" in told and len(told.strip().splitlines()) == 1

@@ -23,10 +23,10 @@ from adversaria.errors import UserError
 from adversaria.ops.coding import Decoder, Encoder, counts
 
 MAGIC = b"ADVC"
-VERSION = 1
+VERSION = 2
 _HEADER = struct.Struct("<4sBI8sI")
 """Magic, version, examples, the first bytes of the weights' SHA-256, CRC-32 of the levels."""
-BLOCK = 32
+BLOCK = 100
 """Examples that the model is asked about at once."""
 
 
@@ -102,7 +102,7 @@ def _laws(run: Run, block: Tensor) -> Iterator[tuple[int, np.ndarray]]:
     numbers, game = alphabet(run.data.spec), run.game
     before = torch.zeros_like(block)
     for i in game.order or range(block.shape[1]):
-        log_p = game.law(numbers.from_levels(before).to(game.device))[:, i]
+        log_p = game.law(numbers.from_levels(before).to(game.device), at=i)
         yield i, counts(log_p.double().cpu().numpy())
         before[:, i] = block[:, i]
 
@@ -113,7 +113,8 @@ def _lawful(run: Run) -> None:
                         "to hold that too; compress by a model trained without --conditional")  # fmt: skip
     if not run.game.can("law"):
         raise UserError("this model has no exact law of one number after the other to code by; those have that are "
-                        "autoregressive in one order, such as pixelcnn or nade")  # fmt: skip
+                        "autoregressive in one order, such as pixelcnn, nade, and made or deep-nade with one: a mean "
+                        "over several orders has conditionals that can't be had")  # fmt: skip
 
 
 def _weights(run: Run) -> bytes:

@@ -16,7 +16,8 @@ from adversaria.runs.folder import RunFolder
 class Compress:
     """Codes examples by a model's exact law, and says how the file's size compares with the likelihood.
 
-    An end-to-end proof of a likelihood: 'adversaria decompress' gives the examples back bit for bit."""
+    An end-to-end proof of a likelihood: 'adversaria decompress' gives the examples back bit for bit. The model is asked
+    once for each number of an example: seconds for nade and deep-nade, minutes for convolutions."""
 
     run: tyro.conf.Positional[Path]
     """The run folder, of a model that is autoregressive in one order."""

@@ -41,9 +41,10 @@ class Game(nn.Module):
     | dequantise | images                  | images between levels drawn from q (n, *shape), and log q (n,) |
     | law       | examples                | log p of every level of each number given those before it, (n, d, levels) |
 
-    Numbers of a `law` lie as in `Alphabet.to_levels`; `order` has their places (d,) from the first that the model draws
-    to the last, () where that is as they lie. A conditional model's `sample` takes what it is given in place of n, and
-    its `log_prob`, `complete` and `law` take that last: log p(x given y).
+    Numbers of a `law` lie as in `Alphabet.to_levels`; with `at=`, a place, it is that number's alone, (n, levels).
+    `order` has their places (d,) from the first that the model draws to the last, () where that is as they lie. A
+    conditional model's `sample` takes what it is given in place of n, and its `log_prob`, `complete` and `law` take
+    that last: log p(x given y).
 
     Through the game they run without gradient, in evaluation mode and with averaged weights; `seed` makes them a
     function of their arguments.
@@ -151,7 +152,7 @@ class Game(nn.Module):
             for module, mode in modes:
                 module.training = mode
 
-    def ask(self, ability: str, *arguments: Tensor | int, seed: int | None = None) -> Any:
+    def ask(self, ability: str, *arguments: Tensor | int, seed: int | None = None, **how: Any) -> Any:
         """What the ability answers, at rest.
 
         Raises:
@@ -160,7 +161,7 @@ class Game(nn.Module):
         if ability not in self.abilities:
             raise UserError(f"this model cannot {ability}; it can {', '.join(self.abilities)}")
         with self.at_rest(), seeded(seed):
-            return self.abilities[ability](*arguments)
+            return self.abilities[ability](*arguments, **how)
 
     def sample(self, n: int, given: Tensor | None = None, seed: int | None = None) -> Tensor:
         """`n` examples of shape (n, *shape).
@@ -188,9 +189,11 @@ class Game(nn.Module):
         answer: Tensor = self.ask("log_prob", x, *self._given(len(x), given))
         return answer
 
-    def law(self, x: Tensor, given: Tensor | None = None) -> Tensor:
-        """log p of every level of each number given those before it in `order`, (n, d, levels); see `log_prob`."""
-        answer: Tensor = self.ask("law", x, *self._given(len(x), given))
+    def law(self, x: Tensor, given: Tensor | None = None, at: int | None = None) -> Tensor:
+        """log p of every level of each number given those before it in `order`, (n, d, levels), or of the number at one
+        place alone, (n, levels); see `log_prob`."""
+        how = {} if at is None else {"at": at}
+        answer: Tensor = self.ask("law", x, *self._given(len(x), given), **how)
         return answer
 
     def bound(self, x: Tensor, seed: int | None = None) -> Tensor:

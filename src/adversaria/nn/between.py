@@ -54,11 +54,11 @@ class Between(nn.Module):
         ]
         return torch.stack(log_p).sum(0), parts[0]
 
-    def law(self, x: Tensor) -> list[Tensor]:
-        """For each group of images (n, C, *size) log p of every level of its numbers, given the groups and the colours
-        before: (n, h w C, levels), beyond an odd edge too."""
+    def lines(self, x: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """For each group of images (n, C, *size) its pixels (n, h w, C) and the outputs for them, given the groups
+        before: (n, h w, outputs), beyond an odd edge too."""
         parts = split(x)
-        return [self.pixels.law(self.pixels.line(group), self.outputs(parts, k)) for k, group in enumerate(parts[1:])]
+        return [(self.pixels.line(group), self.outputs(parts, k)) for k, group in enumerate(parts[1:])]
 
     def draw(self, x: Tensor, given: Tensor | None = None, known: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Images (n, C, *size) from every second pixel of theirs, in three steps: as `given` where `known` (C, *size)

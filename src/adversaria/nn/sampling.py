@@ -162,12 +162,21 @@ def complete(outputs: Outputs, numbers: Numbers, x: Tensor, known: Tensor, like:
     return numbers.whole(chosen(drawn, log_w))
 
 
+def law_at(numbers: Numbers, line: Tensor, y: Tensor, at: int | None = None) -> Tensor:
+    """log p of every level of each number, (n, numbers, levels), or of the number at a place, (n, levels), given lines
+    (n, d, ...) and outputs (n, d, k)."""
+    if at is None:
+        return numbers.law(line, y)
+    place, colour = divmod(at, line[0, 0].numel())
+    return numbers.law(line[:, place : place + 1], y[:, place : place + 1])[:, colour]
+
+
 def law_of(outputs: Callable[..., Tensor], numbers: Numbers) -> Callable[..., Tensor]:
     """From examples, and labels where `outputs` takes them, to log p of every level of each number given those before
-    it."""
+    it, or of that at a place alone."""
 
-    def law(x: Tensor, *given: Tensor) -> Tensor:
+    def law(x: Tensor, *given: Tensor, at: int | None = None) -> Tensor:
         line = numbers.line(x)
-        return numbers.law(line, outputs(line, *given))
+        return law_at(numbers, line, outputs(line, *given), at)
 
     return law

@@ -20,7 +20,7 @@ def under(game: Game, label: int) -> Game:
         "sample": lambda n: found["sample"](labels(n)),
         "log_prob": lambda x: found["log_prob"](x, labels(len(x))),
         "complete": lambda x, known: found["complete"](x, known, labels(len(x))),
-        "law": lambda x: found["law"](x, labels(len(x))),
+        "law": lambda x, **how: found["law"](x, labels(len(x)), **how),
     }
     fixed.condition = None
     fixed.abilities = found | {name: ability for name, ability in given.items() if name in found}

@@ -76,10 +76,10 @@ class AnyOrder(nn.Module):
             a = self.learn(a, numbers.read(line[:, i : i + 1])[:, 0], i)
         return line
 
-    def learn(self, a: Tensor, x: Tensor, i: int) -> Tensor:
-        """The first layer's sums (n, H) with number i, read as (n, a), known too."""
-        columns = self.first.weight.unflatten(1, (len(self.b), -1))[:, i]
-        return a + torch.cat([x, torch.ones_like(x[:, :1])], 1) @ columns.T
+    def learn(self, a: Tensor, x: Tensor, i: int | list[int]) -> Tensor:
+        """The first layer's sums (n, H) with number i, read as (n, a), known too; or with several, (n, numbers, a)."""
+        columns = self.first.weight.unflatten(1, (len(self.b), -1))[:, i].flatten(1)
+        return a + torch.cat([x, torch.ones_like(x[..., :1])], -1).flatten(1) @ columns.T
 
     def ask(self, a: Tensor, i: int) -> Tensor:
         """The outputs (n, k) for number i."""
@@ -126,6 +126,13 @@ class DeepNADE(Recipe):
             log_p = torch.stack([P.score(A, A.line(x), order) for order in orders])
             return log_p.logsumexp(0) - math.log(self.orders)
 
+        def law(x: Tensor, at: int | None = None) -> Tensor:
+            read, asked = A.read(A.line(x)), range(d) if at is None else (at,)
+            before = [orders[0][: orders[0].index(i)] for i in asked]
+            a = [P.learn(P.first.bias.expand(len(x), -1), read[:, known], known) for known in before]
+            told = A.law(read, torch.stack([P.ask(known, i) for known, i in zip(a, asked, strict=True)], 1))
+            return told if at is None else told[:, 0]
+
         def complete(x: Tensor, known: Tensor) -> Tensor:
             seen = seen_of(A, known).cpu()
             order = torch.randperm(d)
@@ -137,5 +144,6 @@ class DeepNADE(Recipe):
             lines = torch.cat([P.draw(A, A.blank(k, P.b), order) for k, order in zip(shares, orders, strict=True)])
             return A.whole(lines[torch.randperm(n)])
 
+        one = self.orders == 1
         return Game(Player("model", (P,), nll, self.adam), networks={"model": P}, sample=sample, log_prob=log_prob,
-                    complete=complete)  # fmt: skip
+                    complete=complete, law=law if one else None, order=orders[0] if one else ())  # fmt: skip

@@ -17,7 +17,7 @@ from adversaria.distributions.colours import ColourMixture
 from adversaria.game import CHECKED, Adam, Count, Game, Player, Recipe, Reference, Terms
 from adversaria.nn.between import Between, between, places, split
 from adversaria.nn.pixelcnn import GatedStacks
-from adversaria.nn.sampling import MOST, Outputs, candidates, chosen, seen_of
+from adversaria.nn.sampling import MOST, Outputs, candidates, chosen, law_at, seen_of
 
 REFERENCE = Reference(
     title="Parallel Multiscale Autoregressive Density Estimation",
@@ -98,19 +98,24 @@ class MultiscalePixelCNN(Recipe):
             sample=sample,
             log_prob=log_prob,
             complete=lambda x, known: completed(x, known, A, outputs, scales),
-            law=lambda x: laws(x, where, A, outputs, scales),
+            law=lambda x, at=None: laws(x, where, A, outputs, scales, at),
             order=where[where >= 0].tolist(),
         )
 
 
-def laws(x: Tensor, where: Tensor, A: ColourMixture, outputs: Outputs, scales: list[Between]) -> Tensor:
-    """log p of every level of each number in raster order, from what came before it in the order of `where`."""
-    parts: list[Tensor] = []
+def laws(x: Tensor, where: Tensor, A: ColourMixture, outputs: Outputs, scales: list[Between],
+         at: int | None = None) -> Tensor:  # fmt: skip
+    """log p of every level of each number in raster order, or of that at a place alone, from what came before it in the
+    order of `where`."""
+    parts: list[tuple[Tensor, Tensor]] = []
     for scale in reversed(scales):
-        parts, x = [*scale.law(x), *parts], split(x)[0]
+        parts, x = [*scale.lines(x), *parts], split(x)[0]
     line = A.line(x)
+    line, y = (torch.cat(values, 1) for values in zip((line, outputs(line)), *parts, strict=True))
+    if at is not None:
+        return law_at(A, line, y, int((where == at).nonzero()))
     inside = where >= 0
-    return torch.cat([A.law(line, outputs(line)), *parts], 1)[:, inside][:, where[inside].argsort()]
+    return A.law(line, y)[:, inside][:, where[inside].argsort()]
 
 
 def completed(x: Tensor, known: Tensor, A: ColourMixture, outputs: Outputs, scales: list[Between]) -> Tensor:

@@ -14,7 +14,7 @@ from adversaria.data import Batch, DataSpec
 from adversaria.density import alphabet
 from adversaria.distributions.alphabet import Alphabet
 from adversaria.game import CHECKED, AdamW, Count, Game, Player, Recipe, Reference, Terms
-from adversaria.nn.sampling import complete, law_of
+from adversaria.nn.sampling import complete
 from adversaria.nn.sweep import Sweep
 
 REFERENCE = Reference(
@@ -47,6 +47,11 @@ class Conditionals(nn.Module):
         """Outputs (n, d, k), all rows at once."""
         y: Tensor = Sweep.apply(x, self.W, self.V, self.b, self.c)
         return y
+
+    def row(self, x: Tensor, i: int) -> Tensor:
+        """Row i of the outputs alone, (n, k)."""
+        a = self.c + x[:, :i].flatten(1) @ self.W[:i].flatten(0, 1)
+        return self.b[i] + torch.sigmoid(a) @ self.V[i].T
 
     def draw(self, alphabet: Alphabet, u: Tensor) -> Tensor:
         """Numbers (n, d) from noise (n, d, grains), each from the running a: d H operations an example."""
@@ -88,10 +93,14 @@ class NADE(Recipe):
         def nll(batch: Batch) -> Terms:
             return {"nll": -log_prob(batch.x).mean()}
 
+        def law(x: Tensor, at: int | None = None) -> Tensor:
+            line = A.line(x)
+            return A.law(line, outputs(line)) if at is None else A.law(line, P.row(A.read(line), at)[:, None])[:, 0]
+
         def sample(n: int) -> Tensor:
             return A.whole(P.draw(A, A.noise(n, P.c)))
 
         return Game(
             Player("model", (P,), nll, self.adam), networks={"model": P}, sample=sample, log_prob=log_prob,
-            complete=lambda x, known: complete(outputs, A, x, known, P.c), law=law_of(outputs, A),
+            complete=lambda x, known: complete(outputs, A, x, known, P.c), law=law,
         )  # fmt: skip
