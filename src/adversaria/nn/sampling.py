@@ -14,8 +14,9 @@ from torch import Tensor
 from adversaria.errors import UserError
 
 Outputs = Callable[..., Tensor]
-MOST = 2**22
-"""Outputs of the model at once, about, as examples are completed: bounds memory."""
+MOST, WIDTH = 2**22, 64
+"""Outputs of the model at once, about, as examples are completed, and those that a number counts for at least, as there
+are hidden units where outputs are few: bounds memory."""
 
 
 class Numbers(Protocol):
@@ -132,7 +133,7 @@ def candidates(outputs: Outputs, numbers: Numbers, line: Tensor, seen: Tensor, l
     that is seen, given what was drawn before it.
     """
     rows = [values.repeat_interleave(k, 0) for values in (line, *labels)]
-    noise, most = numbers.noise(len(rows[0]), like), max(1, MOST // (numbers.size * numbers.outputs))
+    noise, most = numbers.noise(len(rows[0]), like), max(1, MOST // (numbers.size * max(numbers.outputs, WIDTH)))
     parts = []
     for u, given, *own in zip(noise.split(most), *(values.split(most) for values in rows), strict=True):
         drawn, _ = fixed_point(lambda x, own=own: outputs(x, *own), numbers, u, given, seen)

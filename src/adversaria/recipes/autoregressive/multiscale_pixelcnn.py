@@ -17,7 +17,7 @@ from adversaria.distributions.colours import ColourMixture
 from adversaria.game import CHECKED, Adam, Count, Game, Player, Recipe, Reference, Terms
 from adversaria.nn.between import Between, between, places, split
 from adversaria.nn.pixelcnn import GatedStacks
-from adversaria.nn.sampling import MOST, Outputs, candidates, chosen, law_at, seen_of
+from adversaria.nn.sampling import MOST, WIDTH, Outputs, candidates, chosen, law_at, seen_of
 
 REFERENCE = Reference(
     title="Parallel Multiscale Autoregressive Density Estimation",
@@ -121,7 +121,7 @@ def laws(x: Tensor, where: Tensor, A: ColourMixture, outputs: Outputs, scales: l
 def completed(x: Tensor, known: Tensor, A: ColourMixture, outputs: Outputs, scales: list[Between]) -> Tensor:
     """Images as they are where `known`, drawn scale by scale elsewhere; one of several, by what is known weighs."""
     seen_of(ColourMixture((len(known), *known.shape[1:]), A.mixture), known)
-    most = max(1, MOST // (CANDIDATES * A.outputs * known[0].numel()))
+    most = max(1, MOST // (CANDIDATES * max(A.outputs, WIDTH) * known[0].numel()))
     return torch.cat([_completed(block, known, A, outputs, scales) for block in x.split(most)])
 
 
