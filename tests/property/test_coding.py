@@ -157,6 +157,13 @@ def test_the_coder_asks_for_one_number_at_a_time(runs, monkeypatch):
     assert asked == list(range(run.data.spec.size))
 
 
+def test_a_law_that_tells_all_numbers_at_once_is_cut():
+    game = adv.recipe("nade", "smoke").build(DataSpec("binary", (5,)))
+    x, law = torch.randint(0, 2, (3, 5)).float(), game.abilities["law"]
+    game.abilities["law"] = lambda x: law(x)
+    assert torch.equal(game.law(x, at=2), game.law(x)[:, 2])
+
+
 def test_at_a_shell(runs, tmp_path, capsys):
     out = tmp_path / "a.adv"
     assert main(["compress", str(runs / "nade"), "-n", "60", "--out", str(out)]) == 0

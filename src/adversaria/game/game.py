@@ -1,5 +1,6 @@
 """A game: networks, the stages played with them, and what the model can do."""
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -41,7 +42,8 @@ class Game(nn.Module):
     | dequantise | images                  | images between levels drawn from q (n, *shape), and log q (n,) |
     | law       | examples                | log p of every level of each number given those before it, (n, d, levels) |
 
-    Numbers of a `law` lie as in `Alphabet.to_levels`; with `at=`, a place, it is that number's alone, (n, levels).
+    Numbers of a `law` lie as in `Alphabet.to_levels`; with `at=`, a place, it is that number's alone, (n, levels);
+    one that doesn't take `at` is cut.
     `order` has their places (d,) from the first that the model draws to the last, () where that is as they lie. A
     conditional model's `sample` takes what it is given in place of n, and its `log_prob`, `complete` and `law` take
     that last: log p(x given y).
@@ -192,9 +194,10 @@ class Game(nn.Module):
     def law(self, x: Tensor, given: Tensor | None = None, at: int | None = None) -> Tensor:
         """log p of every level of each number given those before it in `order`, (n, d, levels), or of the number at one
         place alone, (n, levels); see `log_prob`."""
-        how = {} if at is None else {"at": at}
-        answer: Tensor = self.ask("law", x, *self._given(len(x), given), **how)
-        return answer
+        ability = self.abilities.get("law")
+        alone = at is not None and ability is not None and "at" in inspect.signature(ability).parameters
+        answer: Tensor = self.ask("law", x, *self._given(len(x), given), **({"at": at} if alone else {}))
+        return answer if at is None or alone else answer[:, at]
 
     def bound(self, x: Tensor, seed: int | None = None) -> Tensor:
         """Lower bounds on the log-likelihood (n,) in nats."""
