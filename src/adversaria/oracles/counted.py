@@ -16,7 +16,7 @@ from adversaria.oracles.tiny import chances, moved, place
 
 SAMPLES = 10_000
 SHAKES = 8
-"""Draws of weights under which a number may be seen."""
+"""Draws of weights under which a number may be seen, the first as they are, each further from it."""
 COARSE = 16
 """Levels in a table of two numbers, at most."""
 
@@ -85,7 +85,7 @@ def looks_ahead(game: Game, spec: DataSpec) -> Told:
     if sorted(order) != list(range(spec.size)):
         return False, f"the order isn't one of the {spec.size} numbers, each once"
     for shake in range(SHAKES):
-        with shaken(game, shake > 0):
+        with shaken(game, 0.15 * shake):
             wrong = _laws(game, spec, order, seen)
         if wrong:
             return False, wrong
@@ -119,12 +119,11 @@ def _laws(game: Game, spec: DataSpec, order: list[int], seen: Tensor) -> str:
 
 
 @contextmanager
-def shaken(game: Game, noise: bool) -> Iterator[None]:
-    """Inside the block the weights have new noise on them, if any; afterwards they are as before."""
+def shaken(game: Game, by: float) -> Iterator[None]:
+    """Inside the block the weights have new noise on them, of such a scale; afterwards they are as before."""
     before = [weight.data for weight in game.networks.parameters()]
     try:
-        if noise:
-            moved(game)
+        moved(game, by)
         yield
     finally:
         for weight, data in zip(game.networks.parameters(), before, strict=True):

@@ -37,11 +37,11 @@ def built(make: Callable[[DataSpec], Game], spec: DataSpec) -> tuple[Game, DataS
     return moved(game), spec
 
 
-def moved(game: Game) -> Game:
+def moved(game: Game, by: float = 0.15) -> Game:
     """The game with noise on its weights, as what starts as the identity proves nothing."""
     game = game.double().eval()
     for weight in [*game.networks.parameters(), *game.averages.parameters()]:
-        weight.data = weight.data + 0.15 * torch.randn_like(weight)
+        weight.data = weight.data + by * torch.randn_like(weight)
     return game
 
 
