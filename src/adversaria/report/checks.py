@@ -19,13 +19,14 @@ def write_checks(name: str, findings: Sequence[Mapping[str, str]], out: Path) ->
     kinds = list(dict.fromkeys(finding["data"] for finding in findings))
     failed = sum(finding["state"] == "fails" for finding in findings)
     tried = sum(finding["state"] != "can't be tried" for finding in findings)
+    held = f"{tried - failed} of {tried} oracles hold" if tried else "Nothing could be tried"
     page = document(
         f"Check of {name}",
         tag(
             "header",
             tag("p", "Check of a recipe of adversaria", class_="eyebrow"),
             tag("h1", name),
-            tag("p", f"{tried - failed} of {tried} oracles hold, on a tiny copy in float64 whose weights were moved."),
+            tag("p", f"{held}, on a tiny copy in float64 whose weights were moved."),
         ),
         *(
             section(
