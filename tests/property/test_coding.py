@@ -127,11 +127,11 @@ def runs(tmp_path_factory):
             ("pixelcnn-pp", "digits"),
             ("multiscale-pixelcnn", "digits-static"),
             ("fvsbn", "oracle-tokens"),
-            ("made", "four-points"),
             ("vae", "digits"),
         ):
             adv.train(adv.recipe(name, "smoke"), data, out=place / name)
         adv.train(adv.recipe("deep-nade", "smoke", orders=1), "digits-static", out=place / "deep-nade")
+        adv.train(adv.recipe("made", "smoke", masks=2), "digits-static", out=place / "made")
         adv.train(adv.recipe("gated-pixelcnn", "smoke", conditional=True), "digits-static", out=place / "conditional")
     return place
 
