@@ -50,7 +50,7 @@ PUBLISHED = {
     "iwae, k = 1": "86.76", "iwae, k = 50": "84.78", "pixelcnn": "81.30 (static)",
     "gated-pixelcnn": "80.10 (static)", "pixelrnn": "79.20 (static, 7 layers)",
 }  # fmt: skip
-"""arXiv:1606.04934, 1605.02226, 1509.00519, 1601.06759; that of gated-pixelcnn is of arXiv:1611.05013's own."""
+"""arXiv:1606.04934 (vae, vae-iaf), 1605.02226, 1509.00519, 1611.05013 (PixelCNN and its own gated one), 1601.06759."""
 
 
 def measured(label: str, data: Dataset) -> tuple[dict[str, Any], np.ndarray]:
@@ -78,8 +78,8 @@ a fixed seed). Written by `python benchmarks/mnist_hour.py --data PATH` from `re
 hand. One seed, one thread; ± and intervals are 95% over test images. A difference is paired by test image, between
 systems with the same networks, batches and rounds: rounds with more samples take longer, and a few thousand are early
 in training. Published numbers are of the papers' own networks, much longer trained, and test images, the same pixels
-for everyone where they are static: arXiv:1606.04934 (vae and vae-iaf), 1605.02226 (nade), 1509.00519 (iwae), 1601.06759
-(pixelcnn and pixelrnn), and 1611.05013 (its own gated PixelCNN).
+for everyone where they are static: arXiv:1606.04934 (vae and vae-iaf), 1605.02226 (nade), 1509.00519 (iwae), 1611.05013
+(pixelcnn, and its own gated one) and 1601.06759 (pixelrnn).
 """
 
 

@@ -10,7 +10,8 @@ from torch import Tensor
 from adversaria.data.spec import DataSpec
 from adversaria.density import alphabet
 from adversaria.game.game import Game, seeded
-from adversaria.oracles.judged import ERRORS, EXACT, FEW, Told, counting, mean_and_error
+from adversaria.metrics.likelihood import effective_samples
+from adversaria.oracles.judged import ERRORS, EXACT, FEW, Told, mean_and_error
 from adversaria.oracles.noise import Drawn, by_noise
 from adversaria.oracles.tiny import countable, everything, examples
 
@@ -55,10 +56,10 @@ def _by_chance(game: Game, spec: DataSpec, codes: Tensor) -> Told:
     A = alphabet(spec)
     told: Told = None, "too many examples to count, and few that are drawn count"
     for z in codes:
-        w = torch.exp(_given(game, spec, z, torch.randint(0, A.levels, (DRAWS, A.size))) + A.size * math.log(A.levels))
-        if counting(w) < FEW:
+        log_w = _given(game, spec, z, torch.randint(0, A.levels, (DRAWS, A.size))) + A.size * math.log(A.levels)
+        if float(effective_samples(log_w)) < FEW:
             continue
-        mean, error = mean_and_error(w)
+        mean, error = mean_and_error(log_w.exp())
         told = abs(mean - 1) < ERRORS * error + 1e-6, f"given a code all examples have {mean:.4f} ± {error:.4f}"
         if not told[0]:
             break
@@ -119,8 +120,8 @@ def _by_weights(z: Tensor, other: Tensor, log_q: Tensor) -> tuple[bool | None, s
     are small where q is near to normal."""
     mean, S = other.mean(0), INWARD**2 * torch.atleast_2d(torch.cov(other.T))
     S = S + 1e-9 * S.diagonal().mean() * torch.eye(len(S), dtype=S.dtype)
-    w = torch.exp(torch.distributions.MultivariateNormal(mean, S).log_prob(z) - log_q)
-    if counting(w) < FEW:
-        return None, f"{counting(w):.0f} of {len(z):,} draws carry all the weight"
-    weight, error = mean_and_error(w)
+    log_w = torch.distributions.MultivariateNormal(mean, S).log_prob(z) - log_q
+    if (count := float(effective_samples(log_w))) < FEW:
+        return None, f"{count:.0f} of {len(z):,} draws carry all the weight"
+    weight, error = mean_and_error(log_w.exp())
     return abs(weight - 1) < ERRORS * error + 1e-6, f"mean weight of {len(z):,} draws {weight:.4f} ± {error:.4f}, due 1"

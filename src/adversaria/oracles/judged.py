@@ -16,8 +16,3 @@ FEW = 100
 def mean_and_error(w: Tensor) -> tuple[float, float]:
     """The mean of draws (n,) and its standard error."""
     return float(w.mean()), float(w.std() / len(w) ** 0.5)
-
-
-def counting(w: Tensor) -> float:
-    """How many of the weights (n,) carry their sum: (sum w)^2 / sum w^2. Kong (1992)."""
-    return float(w.sum().square() / w.square().sum())
