@@ -7,9 +7,9 @@ FOLDER holds NAME.npz with the published splits (keys train, valid, test). Every
 with each setting of its grid, from seed 0; the setting and, in every run, the weights of the look with the best
 likelihood of the validation split are kept; a training ends where that split costs 5% more than at its best. Test
 examples are looked at once, at the end. The standard error is that over test examples, of the first seed; seeds differ
-by training alone. Numbers of a model that are there for the same data and grid aren't measured again. Published numbers
-are those of Germain et al. (2015), arXiv:1502.03509, and Uria et al. (2016), arXiv:1605.02226; their models were
-searched over more.
+by training alone. Every setting's trial is written when it ends, and none that is there for the same data is run again:
+an interrupted search goes on, and a wider grid costs its new settings. Published numbers are those of Germain et al.
+(2015), arXiv:1502.03509, and Uria et al. (2016), arXiv:1605.02226; their models were searched over more.
 """
 
 import argparse
@@ -20,6 +20,8 @@ import math
 import os
 import statistics
 import time
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -32,15 +34,18 @@ from adversaria.game import Game, play
 from adversaria.metrics import closed_forms
 from adversaria.zoo.page import markdown
 
-MODELS: dict[str, dict[str, list]] = {
-    "fvsbn": {"lr": [1e-3, 1e-2], "decay": [0.01, 0.1, 0.5, 2.0, 8.0], "rounds": [10_000]},
-    "nade": {"hidden": [200], "lr": [3e-3], "decay": [0.01, 0.1, 0.5, 2.0], "rounds": [4_000]},
-    "made": {"hidden": [20, 100, 500], "lr": [1e-2, 1e-3], "decay": [0.002, 0.02, 0.2], "rounds": [6_000]},
-    "made, 32 masks": {"masks": [32], "hidden": [500, 2000], "lr": [1e-4, 1e-3, 3e-3], "schedule": ["cosine"],
-                       "decay": [0.0, 0.1], "rounds": [20_000]},
-    "deep-nade": {"depth": [1, 2], "hidden": [500], "orders": [16], "lr": [3e-4, 2e-3], "schedule": ["cosine"],
-                  "decay": [0.0, 0.3, 1.0], "rounds": [20_000]},
+COSINE: dict[str, list] = {"schedule": ["cosine"], "rounds": [20_000]}
+MASKS: dict[str, list] = {"masks": [32], "decay": [0.0, 0.1], **COSINE}
+MODELS: dict[str, list[dict[str, list]]] = {
+    "fvsbn": [{"lr": [1e-3, 1e-2], "decay": [0.01, 0.1, 0.5, 2.0, 8.0], "rounds": [10_000]}],
+    "nade": [{"hidden": [200], "lr": [3e-3], "decay": [0.01, 0.1, 0.5, 2.0], "rounds": [4_000]}],
+    "made": [{"hidden": [20, 100, 500], "lr": [1e-2, 1e-3], "decay": [0.002, 0.02, 0.2], "rounds": [6_000]}],
+    "made, 32 masks": [{"hidden": [500], "lr": [1e-4, 1e-3, 3e-3], **MASKS},
+                       {"hidden": [2000], "lr": [1e-4, 1e-3], **MASKS}],
+    "deep-nade": [{"depth": [1, 2], "hidden": [500], "orders": [16], "lr": [3e-4, 2e-3], "decay": [0.0, 0.3, 1.0],
+                   **COSINE}],
 }  # fmt: skip
+"""Grids of each model: every combination of a grid's values is tried."""
 PUBLISHED = {
     "dna": {"fvsbn": 83.64, "nade": 84.81, "made": 83.63, "made, 32 masks": 79.66, "deep-nade": 82.31},
     "mushrooms": {"fvsbn": 10.27, "nade": 9.81, "made": 9.68, "made, 32 masks": 9.69, "deep-nade": 9.69},
@@ -58,12 +63,13 @@ def nll(game: Game, x: torch.Tensor) -> torch.Tensor:
     return -torch.cat([game.log_prob(part) for part in x.split(1_000)]).double()
 
 
-def settings(grid: dict[str, list]) -> list[dict]:
-    """Every combination of a grid, as hyperparameters."""
+def settings(grids: list[dict[str, list]]) -> list[dict]:
+    """Every combination of each grid, as hyperparameters."""
     found = []
-    for values in itertools.product(*grid.values()):
-        one = dict(zip(grid, values, strict=True))
-        found.append({"adam": {name: one.pop(name) for name in ADAM if name in one}, **one})
+    for grid in grids:
+        for values in itertools.product(*grid.values()):
+            one = dict(zip(grid, values, strict=True))
+            found.append({"adam": {name: one.pop(name) for name in ADAM if name in one}, **one})
     return found
 
 
@@ -90,28 +96,39 @@ def fit(label: str, data: Dataset, changed: dict, seed: int) -> tuple[float, Gam
     return best, game, at
 
 
-def measured(label: str, data: Dataset, seeds: int) -> dict:
-    """A model's numbers: the best setting by seed 0, then the other seeds with it."""
-    started = time.process_time()
-    found = [(fit(label, data, changed, 0), changed) for changed in settings(MODELS[label])]
-    first, changed = min(found, key=lambda run: run[0][0])
-    runs = [first, *(fit(label, data, changed, seed) for seed in range(1, seeds))]
+def measured(label: str, data: Dataset, seeds: int, before: dict, keep: Callable[[dict], None]) -> dict:
+    """A model's numbers: the best setting by seed 0, then other seeds with it; `keep` is called after every trial."""
+    started, spent = time.process_time(), before.get("seconds", 0.0)
+    grid = settings(MODELS[label])
+    valid = [trial for trial in before.get("valid", ()) if trial["setting"] in grid]
+    done = {**before, "valid": valid}
+    fitted: dict[int, tuple[float, Game, int]] = {}
+    for number, changed in enumerate(grid):
+        if changed not in [trial["setting"] for trial in valid]:
+            fitted[number] = fit(label, data, changed, 0)
+            valid.append({"setting": changed, "nll": fitted[number][0]})
+            done["seconds"] = round(spent + time.process_time() - started, 1)
+            keep(done)
+    setting = min(valid, key=lambda trial: trial["nll"])["setting"]
+    if before.get("setting") == setting and len(before["seeds"]) == seeds:
+        return done
+    first = fitted.get(grid.index(setting)) or fit(label, data, setting, 0)
+    runs = [first, *(fit(label, data, setting, seed) for seed in range(1, seeds))]
     x = data.examples(data.size("test"), "test").x
     each = [nll(game, x) for _, game, _ in runs]
     return {
         "nll": statistics.fmean(float(v.mean()) for v in each), "error": float(each[0].std() / len(x) ** 0.5),
-        "seeds": [float(v.mean()) for v in each], "grid": MODELS[label], "setting": changed,
-        "valid": [{"setting": tried, "nll": best} for (best, *_), tried in found], "rounds": [at for *_, at in runs],
-        "published": PUBLISHED[data.name][label], "seconds": round(time.process_time() - started, 1),
+        "seeds": [float(v.mean()) for v in each], "setting": setting, "valid": valid,
+        "rounds": [at for *_, at in runs], "seconds": round(spent + time.process_time() - started, 1),
     }  # fmt: skip
 
 
 HEAD = """# Small binary sets
 
 Test negative log-likelihoods in nats on dna, mushrooms and nips, with the splits that Germain et al. (2015) published.
-Written by `python benchmarks/small_binary.py --data FOLDER` from `results/small-binary/`, whose files have the grids
-that were searched, and seeds; nobody edits it by hand. Every setting of a grid was trained from seed 0; the setting and
-the weights are those likeliest on the validation split. The first ± is the standard error over test examples, the
+Written by `python benchmarks/small_binary.py --data FOLDER` from `results/small-binary/`, whose files have every
+setting that was tried, and seeds; nobody edits it by hand. Every setting was trained from seed 0; the setting and the
+weights are those likeliest on the validation split. The first ± is the standard error over test examples, the
 second that over seeds' trainings. Published: arXiv:1502.03509; deep-nade, as EoNADE with one hidden layer and sixteen
 orderings, arXiv:1605.02226; here it has as many layers as its depth says. `made, 32 masks` is set beside the paper's
 mask sampling.
@@ -125,15 +142,46 @@ def page(folder: Path) -> str:
         rows = [["", "nats", "over seeds", "published", "difference", "setting"]]
         rows += [[f"*{name}*", f"{f['nll']:.2f} ± {f['error']:.2f}", "", "", "", "closed form"]
                  for name, f in told["floors"].items()]  # fmt: skip
-        for label, m in told["models"].items():
+        for label in MODELS:
+            m = told["models"].get(label, {})
+            if "nll" not in m:
+                continue
             spread = statistics.stdev(m["seeds"]) / len(m["seeds"]) ** 0.5 if len(m["seeds"]) > 1 else math.nan
             setting = {**m["setting"]["adam"], **{k: v for k, v in m["setting"].items() if k != "adam"}}
-            rows.append([label, f"{m['nll']:.2f} ± {m['error']:.2f}", f"± {spread:.2f}", f"{m['published']:.2f}",
-                         f"{m['nll'] / m['published'] - 1:+.1%}",
+            published = PUBLISHED[told["data"]][label]
+            rows.append([label, f"{m['nll']:.2f} ± {m['error']:.2f}", f"± {spread:.2f}", f"{published:.2f}",
+                         f"{m['nll'] / published - 1:+.1%}",
                          ", ".join(f"{k} {v}" for k, v in setting.items())])  # fmt: skip
         facts = f"{told['n']:,} test examples of {told['d']} bits, fingerprint {told['fingerprint'][:12]}.\n"
         parts.append("\n".join([f"## {told['data']}\n", facts, *markdown(rows), ""]))
     return "\n".join(parts)
+
+
+def fill(data: Dataset, seeds: int, path: Path) -> Iterator[str]:
+    """Measures what the file of a data set lacks, a line for each model."""
+    train, test = (data.examples(data.size(split), split).x for split in ("train", "test"))
+    floors = {key: {"nll": e.value, "error": e.error} for key, e in closed_forms(train, test, data.spec).items()}
+    yield f"\n{data.name}, {len(test)} test examples of {data.spec.size} bits, nats"
+    for key, floor in floors.items():
+        yield f"  {key:<14} {floor['nll']:8.2f} ± {floor['error']:.2f}"
+    facts = {"data": data.name, "fingerprint": data.fingerprint, "n": len(test), "d": data.spec.size, "unit": "nats",
+             "floors": floors}  # fmt: skip
+    before = json.loads(path.read_text()) if path.is_file() else {}
+    models = before.get("models", {}) if before.get("fingerprint") == data.fingerprint else {}
+    path.parent.mkdir(parents=True, exist_ok=True)
+
+    def keep(label: str, model: dict) -> None:
+        models[label] = model
+        path.write_text(json.dumps({**facts, "models": models}, indent=1) + "\n")
+
+    for label in MODELS:
+        told = measured(label, data, seeds, models.get(label, {}), partial(keep, label))
+        keep(label, told)
+        each, published = ", ".join(f"{v:.2f}" for v in told["seeds"]), PUBLISHED[data.name][label]
+        yield (
+            f"  {label:<14} {told['nll']:8.2f} ± {told['error']:.2f}, seeds {each}; published {published} "
+            f"({told['nll'] / published - 1:+.1%}); {told['setting']}, {told['seconds']:.0f} s"
+        )
 
 
 def main() -> None:
@@ -142,34 +190,14 @@ def main() -> None:
     parser.add_argument("--data", required=True)
     parser.add_argument("--names", default=",".join(PUBLISHED))
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--out", default="results/small-binary")
-    parser.add_argument("--page", default="docs/small-binary.md")
+    parser.add_argument("--out", type=Path, default=Path("results/small-binary"))
+    parser.add_argument("--page", type=Path, default=Path("docs/small-binary.md"))
     options = parser.parse_args()
     torch.set_num_threads(1)
-    for data_name in options.names.split(","):
-        data = adv.load(Path(options.data) / f"{data_name}.npz")
-        path = Path(options.out) / f"{data_name}.json"
-        facts = {"data": data_name, "fingerprint": data.fingerprint, "n": data.size("test"), "d": data.spec.size,
-                 "unit": "nats"}  # fmt: skip
-        before = json.loads(path.read_text()) if path.is_file() else {}
-        kept = before.get("models", {}) if before.get("fingerprint") == data.fingerprint else {}
-        train, test = (data.examples(data.size(split), split).x for split in ("train", "test"))
-        floors = {key: {"nll": e.value, "error": e.error} for key, e in closed_forms(train, test, data.spec).items()}
-        print(f"\n{data_name}, {facts['n']} test examples of {facts['d']} bits, nats")
-        for key, floor in floors.items():
-            print(f"  {key:<14} {floor['nll']:8.2f} ± {floor['error']:.2f}")
-        for label, grid in MODELS.items():
-            old = kept.get(label, {})
-            if (old.get("grid"), len(old.get("seeds", ()))) != (grid, options.seeds):
-                kept[label] = measured(label, data, options.seeds)
-            told = kept[label]
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(facts | {"floors": floors, "models": kept}, indent=1) + "\n")
-            seeds = ", ".join(f"{v:.2f}" for v in told["seeds"])
-            Path(options.page).write_text(page(Path(options.out)))
-            print(f"  {label:<14} {told['nll']:8.2f} ± {told['error']:.2f}, seeds {seeds}; published "
-                  f"{told['published']} ({told['nll'] / told['published'] - 1:+.1%}); {told['setting']}, "
-                  f"{told['seconds']:.0f} s", flush=True)  # fmt: skip
+    for name in options.names.split(","):
+        for line in fill(adv.load(Path(options.data) / f"{name}.npz"), options.seeds, options.out / f"{name}.json"):
+            print(line, flush=True)
+            options.page.write_text(page(options.out))
 
 
 if __name__ == "__main__":
