@@ -36,7 +36,7 @@ SHALLOW: dict[str, Any] = {"latents": (50,), "hidden": 200, "depth": 2, **FALLIN
 SYSTEMS: dict[str, dict[str, Any]] = {
     "vae": {**WIDE, "rounds": 60_000},
     "vae-iaf": {**WIDE, "flow_hidden": 320, "steps": 4, "rounds": 60_000},
-    "nade": {"hidden": 500, "rounds": 10_000},
+    "nade": {"hidden": 500, "adam": {"lr": 1e-3, "decay": 1e-2, "schedule": "linear"}, "rounds": 10_000},
     "iwae, k = 1": {**SHALLOW, "k": 1, "rounds": 5_000},
     "iwae, k = 50": {**SHALLOW, "k": 50, "rounds": 5_000},
     "pixelcnn": {"width": 32, "layers": 7, "batch": 16, "rounds": 60_000},

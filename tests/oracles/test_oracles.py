@@ -35,6 +35,7 @@ def test_all_oracles_that_can_be_tried_hold(name):
         "autoregressive": {"sums to one", "sampler"},
         "flow": {"inverse"},
         "variational": {"observation", "prior", "posterior", "bounds", "bound"},
+        "quantised": {"tokens", "sums to one", "sampler", "never looks ahead"},
     }
     assert tried >= expected.get(family, set()) | {"kind and seed"}
     if family == "flow":
@@ -346,3 +347,29 @@ def test_the_page_of_a_run_lies_beside_it(tmp_path, capsys):
     assert main(["check", str(tmp_path / "run")]) == 0
     assert "planar, points 2:" in capsys.readouterr().out
     assert (tmp_path / "run" / "check.html").stat().st_size > 1_000
+
+
+def quantised(name="vq-vae", **wrong):
+    def make(spec):
+        game = catalogue.make(name, "smoke").build(spec)
+        for ability, change in wrong.items():
+            game.abilities[ability] = change(game.abilities[ability])
+        return game
+
+    return failing(make, "image")
+
+
+@pytest.mark.parametrize("name", ["vq-vae", "gumbel-vae"])
+def test_what_passes_a_codebook_beside_its_tokens_is_found_out(name):
+    leak = quantised(name, reconstruct=lambda f: lambda x: f(x) + 0.1 * x)
+    assert leak == {"tokens"}
+    assert "tokens" in quantised(name, tokens=lambda f: lambda x: f(x) + 1)
+
+
+def test_a_prior_over_tokens_that_is_wrong_is_found_out():
+    def ahead(law):
+        return lambda k: law(k.flip(1))
+
+    assert "never looks ahead" in quantised(token_law=ahead)
+    assert "sums to one" in quantised(token_law=lambda law: lambda k: law(k) - 0.01)
+    assert quantised(draw_tokens=lambda draw: lambda n: draw(n).flip(2)) == {"sampler"}

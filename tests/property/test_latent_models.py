@@ -32,8 +32,8 @@ GAMES = {
     "maps without steps": ("vae-iaf", {"latent": 1, "layers": 2, "steps": 0}),
     "iwae": ("iwae", {"latents": (2,), "k": 3}),
     "iwae of two layers": ("iwae", {"latents": (1, 1), "k": 3}),
-    "ladder": ("lvae", {"latents": (1, 1)}),
-    "deep": ("lvae", {"latents": (1, 1), "inference": "bottom-up"}),
+    "ladder": ("lvae", {"latents": (1, 1), "normed": False}),
+    "deep": ("lvae", {"latents": (1, 1), "inference": "bottom-up", "normed": False}),
     "flow prior": ("flow-prior-vae", {"latent": 2}),
     "vamp prior": ("vamp-prior-vae", {"latent": 2, "pseudo_inputs": 5}),
 }
@@ -312,3 +312,25 @@ def test_the_discretised_normal_s_gradient():
 def test_a_law_that_data_don_t_have_is_refused(kind, shape, levels, law, said):
     with pytest.raises(UserError, match=said):
         Observation(kind, shape, levels, law)
+
+
+@pytest.mark.parametrize("inference", ["ladder", "bottom-up"])
+def test_what_a_layer_is_told_of_examples_begins_at_unit_scale(inference):
+    torch.manual_seed(0)
+    game = adv.recipe("lvae", "smoke", inference=inference).build(SPEC)
+    q, x = game.networks["inference"].train(), 3 + 5 * torch.randn(400, 2)
+    told = []
+    heads = q.heads if inference == "ladder" else q.steps
+    for head in heads:
+        head.register_forward_hook(lambda module, given, y: told.append(y))
+    q.draw(x, game.networks["prior"]) if inference == "ladder" else q.draw(x)
+    assert len(told) == 3
+    for y in told:
+        mu, log_sigma = y.chunk(2, 1)
+        assert mu.mean(0).abs().max() < 1e-5 and (mu.var(0, correction=0) - 1).abs().max() < 0.05
+        assert (log_sigma.mean() + 1).abs() < 1
+
+
+def test_a_ladder_without_normalisation_has_none():
+    game = adv.recipe("lvae", "smoke", normed=False).build(SPEC)
+    assert not any(isinstance(m, torch.nn.BatchNorm1d) for m in game.networks["inference"].modules())

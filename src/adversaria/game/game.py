@@ -38,6 +38,8 @@ class Game(nn.Module):
     | likelihood | examples, codes         | log p(x given z) (n,) in nats                          |
     | prior     | codes                    | log p(z) (n,) in nats                                  |
     | tokens    | examples                 | indices in a codebook, long (n, ...)                   |
+    | draw_tokens | n, or what it is given | indices drawn from the prior over them (n, ...)        |
+    | token_law | indices (n, ...)         | log p of each index given those before it (n, d, size) |
     | complete  | examples, bool (*shape) | examples, as they were where it is true, drawn elsewhere |
     | dequantise | images                  | images between levels drawn from q (n, *shape), and log q (n,) |
     | law       | examples                | log p of every level of each number given those before it, (n, d, levels) |
@@ -45,8 +47,8 @@ class Game(nn.Module):
     Numbers of a `law` lie as in `Alphabet.to_levels`; with `at=`, a place, it is that number's alone, (n, levels);
     one that doesn't take `at` is cut.
     `order` has their places (d,) from the first that the model draws to the last, () where that is as they lie. A
-    conditional model's `sample` takes what it is given in place of n, and its `log_prob`, `complete` and `law` take
-    that last: log p(x given y).
+    conditional model's `sample` and `draw_tokens` take what it is given in place of n, and its `log_prob`, `complete`,
+    `law` and `token_law` take that last: log p(x given y).
 
     Through the game they run without gradient, in evaluation mode and with averaged weights; `seed` makes them a
     function of their arguments.
@@ -73,6 +75,8 @@ class Game(nn.Module):
         likelihood: Callable[[Tensor, Tensor], Tensor] | None = None,
         prior: Callable[[Tensor], Tensor] | None = None,
         tokens: Callable[[Tensor], Tensor] | None = None,
+        draw_tokens: Callable[[int | Tensor], Tensor] | None = None,
+        token_law: Callable[..., Tensor] | None = None,
         complete: Callable[..., Tensor] | None = None,
         law: Callable[..., Tensor] | None = None,
         dequantise: Callable[[Tensor], tuple[Tensor, Tensor]] | None = None,
@@ -102,6 +106,7 @@ class Game(nn.Module):
             "sample": sample, "latent": latent, "decode": decode, "encode": encode, "reconstruct": reconstruct,
             "log_prob": log_prob, "bound": bound, "score": score, "classify": classify, "infer": infer,
             "posterior": posterior, "likelihood": likelihood, "prior": prior, "tokens": tokens,
+            "draw_tokens": draw_tokens, "token_law": token_law,
             "complete": complete, "law": law, "dequantise": dequantise,
         }  # fmt: skip
         self.abilities: dict[str, Callable[..., Any]] = {

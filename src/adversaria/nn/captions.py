@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from adversaria.distributions.precision import full
 from adversaria.nn.transformer import Transformer
 
 
@@ -15,6 +16,11 @@ def vocabulary(class_names: Sequence[str], classes: int) -> Tensor:
     known = {word: k for k, word in enumerate(sorted({word for name in names for word in name}), 1)}
     longest = max(map(len, names))
     return torch.tensor([[known[word] for word in name] + [0] * (longest - len(name)) for name in names])
+
+
+def law_of_grid(logits: Tensor) -> Tensor:
+    """log p of every category at each cell (n, H W, categories), from logits (n, categories, H, W)."""
+    return full(logits).flatten(2).log_softmax(1).transpose(1, 2)
 
 
 class CaptionedGrid(nn.Module):

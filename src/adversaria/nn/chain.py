@@ -18,6 +18,19 @@ from adversaria.nn.normal_codes import moments, sampled
 Moments = tuple[Tensor, Tensor]
 
 
+class NormedMeans(nn.Module):
+    """2 d numbers (n, 2 d), means and log sigma, with the means batch-normalised and log sigma from -1 on."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm1d(size)
+
+    def forward(self, y: Tensor) -> Tensor:
+        """(n, 2 d)."""
+        mu, log_sigma = y.chunk(2, 1)
+        return torch.cat([self.norm(mu), log_sigma - 1], 1)
+
+
 class Generated(nn.Module):
     """p(z_L) prod_i p(z_i | z_{i+1}), the topmost standard normal, the others normal by an MLP each.
 
@@ -56,14 +69,16 @@ class BottomUp(nn.Module):
         sizes: d_1, .., d_L.
         hidden: units in a hidden layer of the MLPs above it.
         depth: hidden layers.
+        normed: whether means are batch-normalised, see `NormedMeans`.
     """
 
-    def __init__(self, first: nn.Module, sizes: Sequence[int], hidden: int, depth: int) -> None:
+    def __init__(self, first: nn.Module, sizes: Sequence[int], hidden: int, depth: int, normed: bool = False) -> None:
         super().__init__()
         self.sizes = list(sizes)
-        self.steps = nn.ModuleList(
-            [first, *(MLP(below, 2 * above, hidden, depth) for below, above in pairwise(self.sizes))]
-        )
+        steps = [first, *(MLP(below, 2 * above, hidden, depth) for below, above in pairwise(self.sizes))]
+        if normed:
+            steps = [nn.Sequential(step, NormedMeans(size)) for step, size in zip(steps, self.sizes, strict=True)]
+        self.steps = nn.ModuleList(steps)
 
     def draw(self, x: Tensor, k: int = 1) -> tuple[Tensor, Tensor]:
         """`k` codes of all layers for each example, (k n, d), those of the first draw first; and log q of them."""
@@ -116,12 +131,18 @@ class Ladder(nn.Module):
         sizes: d_1, .., d_L.
         hidden: units of d_i, and in a hidden layer of the MLPs above the first.
         depth: hidden layers.
+        normed: whether every d_i and mu'_i is batch-normalised. Without it sigma' of the lower layers grows while they
+            know little of x, and with it the gradient of mu' vanishes.
     """
 
-    def __init__(self, first: nn.Module, sizes: Sequence[int], hidden: int, depth: int) -> None:
+    def __init__(self, first: nn.Module, sizes: Sequence[int], hidden: int, depth: int, normed: bool = False) -> None:
         super().__init__()
-        self.up = nn.ModuleList([first, *(MLP(hidden, hidden, hidden, depth) for _ in sizes[1:])])
-        self.heads = nn.ModuleList(nn.Linear(hidden, 2 * size) for size in sizes)
+        up = [first, *(MLP(hidden, hidden, hidden, depth) for _ in sizes[1:])]
+        heads: list[nn.Module] = [nn.Linear(hidden, 2 * size) for size in sizes]
+        if normed:
+            up = [nn.Sequential(step, nn.BatchNorm1d(hidden)) for step in up]
+            heads = [nn.Sequential(head, NormedMeans(size)) for head, size in zip(heads, sizes, strict=True)]
+        self.up, self.heads = nn.ModuleList(up), nn.ModuleList(heads)
 
     def draw(self, x: Tensor, p: Generated) -> tuple[Tensor, Tensor]:
         """Codes of all layers (n, d), and log q of them (n,)."""

@@ -15,6 +15,8 @@ from adversaria.oracles.judged import ERRORS, EXACT, FEW, Told, mean_and_error
 from adversaria.oracles.noise import Drawn, by_noise
 from adversaria.oracles.tiny import countable, everything, examples
 
+SHOWN = 1_000
+"""Examples whose tokens are looked at, at most."""
 DRAWS = 4_000
 """Codes that a density is tried at by their weights."""
 INWARD = 0.85
@@ -69,6 +71,26 @@ def _by_chance(game: Game, spec: DataSpec, codes: Tensor) -> Told:
 def _given(game: Game, spec: DataSpec, z: Tensor, levels: Tensor) -> Tensor:
     log_p: Tensor = game.ask("likelihood", alphabet(spec).from_levels(levels), z.expand(len(levels), -1))
     return log_p.double()
+
+
+def tokens(game: Game, spec: DataSpec) -> Told:
+    """Examples with the same tokens are reconstructed alike: nothing passes but what the codebook holds."""
+    if not (game.can("tokens") and game.can("reconstruct")):
+        return None
+    x = examples(spec, SHOWN)
+    k = game.ask("tokens", x).flatten(1)
+    if int(k.min()) < 0 or int(k.max()) >= game.codebook:
+        return False, f"indices from {int(k.min())} to {int(k.max())} of a codebook of {game.codebook}"
+    kinds, which = k.unique(dim=0, return_inverse=True)
+    if len(kinds) == len(x):
+        return None, f"all {len(x):,} examples have tokens of their own"
+    first = torch.stack([(which == kind).nonzero()[0, 0] for kind in range(len(kinds))])
+    shown, same = (game.reconstruct(some, seed=0) for some in (x, x[first[which]]))
+    gap = float((shown - same).abs().max())
+    return (
+        gap < EXACT,
+        f"{len(x):,} examples have {len(kinds):,} grids of tokens; by the same one they agree to {gap:.2g}",
+    )
 
 
 def prior(game: Game, spec: DataSpec) -> Told:

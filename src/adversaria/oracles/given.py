@@ -1,11 +1,13 @@
-"""A model that is given labels, as several models that aren't."""
+"""A model that is given labels, as several models that aren't; a prior over tokens, as a model of its own."""
 
+import math
 from collections.abc import Callable
 from copy import copy
 
 import torch
 from torch import Tensor
 
+from adversaria.data.spec import DataSpec
 from adversaria.game.game import Game
 
 
@@ -21,10 +23,27 @@ def under(game: Game, label: int) -> Game:
         "log_prob": lambda x: found["log_prob"](x, labels(len(x))),
         "complete": lambda x, known: found["complete"](x, known, labels(len(x))),
         "law": lambda x, **how: found["law"](x, labels(len(x)), **how),
+        "draw_tokens": lambda n: found["draw_tokens"](labels(n)),
+        "token_law": lambda k: found["token_law"](k, labels(len(k))),
     }
     fixed.condition = None
     fixed.abilities = found | {name: ability for name, ability in given.items() if name in found}
     return fixed
+
+
+def of_tokens(game: Game, grid: tuple[int, ...]) -> tuple[Game, DataSpec]:
+    """The prior over grids of tokens as an exact model of sequences, whose symbols are the codebook's indices."""
+    prior, found = copy(game), game.abilities
+
+    def law(k: Tensor) -> Tensor:
+        return found["token_law"](k.view(len(k), *grid))
+
+    prior.abilities = {
+        "sample": lambda n: found["draw_tokens"](n).flatten(1),
+        "log_prob": lambda k: law(k).gather(2, k[..., None])[..., 0].sum(1),
+        "law": law,
+    }
+    return prior, DataSpec("sequence", (math.prod(grid),), categories=game.codebook)
 
 
 def by_label(game: Game, classes: int) -> dict[str, Game]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
@@ -12,14 +12,15 @@ import torch
 from adversaria.data.spec import DataSpec, Kind
 from adversaria.errors import UserError
 from adversaria.game.game import Game, seeded
-from adversaria.oracles.codes import observation, posterior, prior
+from adversaria.oracles.codes import observation, posterior, prior, tokens
 from adversaria.oracles.counted import looks_ahead, sampler, sums_to_one
 from adversaria.oracles.evidence import bound, bounds
 from adversaria.oracles.flows import dequantisation, entropy, inverse, jacobian, mass
-from adversaria.oracles.given import by_label
+from adversaria.oracles.given import by_label, of_tokens
 from adversaria.oracles.judged import Told
-from adversaria.oracles.tiny import TINY, built, everything, examples, place
+from adversaria.oracles.tiny import TINY, built, countable, everything, examples, place
 
+Oracle = Callable[[Game, DataSpec], Told]
 State = Literal["holds", "fails", "can't be tried"]
 STATES: dict[bool | None, State] = {True: "holds", False: "fails", None: "can't be tried"}
 
@@ -60,13 +61,28 @@ def findings(
                 yield Finding("builds", _called(spec), "fails", _broken(error))
                 continue
             games = by_label(game, spec.classes)
-            for name, oracle in ORACLES.items():
-                told = [(given, found) for given, one in games.items() if (found := _tried(oracle, one, spec))]
-                if told:
-                    held = [state for _, (state, _) in told]
-                    state = False if False in held else True if True in held else None
-                    said = "; ".join(f"{given}{one}" for given, (_, one) in told)
-                    yield Finding(name, _called(spec), STATES[state], said)
+            yield from _all(ORACLES, games, spec, _called(spec))
+            if game.can("token_law"):
+                grid = tuple(game.ask("tokens", examples(spec, 1)).shape[1:])
+                pairs = {given: of_tokens(one, grid) for given, one in games.items()}
+                over = next(symbols for _, symbols in pairs.values())
+                some = COUNTED if countable(over) else {"never looks ahead": looks_ahead}
+                yield from _all(
+                    some,
+                    {given: one for given, (one, _) in pairs.items()},
+                    over,
+                    f"tokens {'x'.join(map(str, grid))} of {game.codebook}, of {_called(spec)}",
+                )
+
+
+def _all(oracles: Mapping[str, Oracle], games: Mapping[str, Game], spec: DataSpec, data: str) -> Iterator[Finding]:
+    """What comes of oracles for a model under each of what it is given."""
+    for name, oracle in oracles.items():
+        told = [(given, found) for given, one in games.items() if (found := _tried(oracle, one, spec))]
+        if told:
+            held = [state for _, (state, _) in told]
+            state = False if False in held else True if True in held else None
+            yield Finding(name, data, STATES[state], "; ".join(f"{given}{one}" for given, (_, one) in told))
 
 
 def _called(spec: DataSpec) -> str:
@@ -85,7 +101,7 @@ def double() -> Iterator[None]:
         torch.set_default_dtype(before)
 
 
-def _tried(oracle: Callable[[Game, DataSpec], Told], game: Game, spec: DataSpec) -> Told:
+def _tried(oracle: Oracle, game: Game, spec: DataSpec) -> Told:
     try:
         return oracle(game, spec)
     except Exception as error:  # whatever a user's file does is a finding
@@ -112,9 +128,10 @@ def kind_and_seed(game: Game, spec: DataSpec) -> Told:
     return same, f"40 samples of the data's kind; the same seed draws {'the same' if same else 'others'}"
 
 
-ORACLES: dict[str, Callable[[Game, DataSpec], Told]] = {
-    "sums to one": sums_to_one, "sampler": sampler, "never looks ahead": looks_ahead, "mass": mass,
+COUNTED: dict[str, Oracle] = {"sums to one": sums_to_one, "sampler": sampler, "never looks ahead": looks_ahead}
+ORACLES: dict[str, Oracle] = {
+    **COUNTED, "mass": mass,
     "entropy": entropy, "inverse": inverse, "Jacobian": jacobian, "dequantisation": dequantisation,
-    "observation": observation, "prior": prior, "posterior": posterior, "bounds": bounds, "bound": bound,
-    "kind and seed": kind_and_seed,
+    "observation": observation, "tokens": tokens, "prior": prior, "posterior": posterior, "bounds": bounds,
+    "bound": bound, "kind and seed": kind_and_seed,
 }  # fmt: skip

@@ -29,10 +29,15 @@ EDGE = 15.0
 
 
 def built(make: Callable[[DataSpec], Game], spec: DataSpec) -> tuple[Game, DataSpec]:
-    """A game, moved, and the spec it is of: where it tells exact likelihoods the image is so small that they count."""
-    game = make(spec)
+    """A game, moved, and the spec it is of: an image is so small that exact likelihoods count, and so large that tokens
+    have rows and columns."""
+    game, shape = make(spec), spec.shape
     if spec.kind == "image" and game.can("log_prob") and not countable(spec):
-        spec = replace(spec, shape=(1, 1, 2))
+        shape = (1, 1, 2)
+    elif spec.kind == "image" and game.can("token_law"):
+        shape = (shape[0], 4, 4)
+    if shape != spec.shape:
+        spec = replace(spec, shape=shape)
         game = make(spec)
     return moved(game), spec
 

@@ -72,7 +72,7 @@ class NADE(Recipe):
     """H, hidden units (Section 6: 50 to 500)."""
     mixture: Count = 3
     """Logistics in the mixture for each number of an image."""
-    adam: AdamW = AdamW(lr=1e-3, decay=1e-2, schedule="linear")
+    adam: AdamW = AdamW(lr=1e-2, decay=1e-2, schedule="linear")
     """For all weights."""
     batch: Count = 100
     """Examples a round."""

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from adversaria.data import Batch, DataSpec
 from adversaria.game import CHECKED, Adam, Count, Game, Player, Recipe, Reference, Stage, Terms, Weight
-from adversaria.nn.captions import CaptionedGrid, vocabulary
+from adversaria.nn.captions import CaptionedGrid, law_of_grid, vocabulary
 from adversaria.nn.convolved import Convolved
 from adversaria.nn.observation import Observation
 from adversaria.nn.warm import Warm
@@ -119,9 +119,8 @@ class GumbelVAE(Recipe):
         def show(k: Tensor) -> Tensor:
             return p.show(C.decode(one_hot(k, self.codes)))
 
-        def sample(given: int | Tensor) -> Tensor:
-            n, labels = (given, None) if isinstance(given, int) else (len(given), given)
-            return show(P.sample(n, C.grid, labels))
+        def draw(given: int | Tensor) -> Tensor:
+            return P.sample(given, C.grid) if isinstance(given, int) else P.sample(len(given), C.grid, given)
 
         networks: dict[str, nn.Module] = {"codes": C, "observation": p, "beta": beta, "temperature": cold, "prior": P}
         first = Player("autoencoder", (C, p), autoencode, self.adam, after=count)
@@ -130,9 +129,11 @@ class GumbelVAE(Recipe):
             stages=[Stage((first,), "codes"), Stage((second,), "prior", data=codes_of)],
             networks=networks,
             condition="label" if self.conditional else None,
-            sample=sample,
+            sample=lambda given: show(draw(given)),
             reconstruct=lambda x: show(tokens(x)),
             tokens=tokens,
+            draw_tokens=draw,
+            token_law=lambda k, *labels: law_of_grid(P(k, *labels)),
             codebook=self.codes,
         )
 

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from adversaria.data import Batch, DataSpec
 from adversaria.game import CHECKED, Adam, Count, Fraction, Game, Player, Recipe, Reference, Stage, Terms, Weight
-from adversaria.nn.captions import CaptionedGrid
+from adversaria.nn.captions import CaptionedGrid, law_of_grid
 from adversaria.nn.codebook import Codebook
 from adversaria.nn.convolved import Convolved
 from adversaria.nn.pixelcnn import GatedPixelCNN
@@ -102,9 +102,8 @@ class VQVAE(Recipe):
             logits = P(batch.x, batch.labels if classes else None)
             return {"nll": F.cross_entropy(logits, batch.x, reduction="sum") / len(batch)}
 
-        def sample(given: int | Tensor) -> Tensor:
-            k = P.sample(given, C.grid) if isinstance(given, int) else P.sample(len(given), C.grid, given)
-            return C.decode(Q.look_up(k)).clamp(-1, 1)
+        def draw(given: int | Tensor) -> Tensor:
+            return P.sample(given, C.grid) if isinstance(given, int) else P.sample(len(given), C.grid, given)
 
         return Game(
             stages=[
@@ -113,10 +112,12 @@ class VQVAE(Recipe):
             ],
             networks={"encoder": C.down, "decoder": C.up, "codebook": Q, "prior": P},
             condition="label" if classes else None,
-            sample=sample,
+            sample=lambda given: C.decode(Q.look_up(draw(given))).clamp(-1, 1),
             encode=lambda x: Q.look_up(Q(C.encode(x))[1]).flatten(1),
             decode=lambda z: C.decode(z.unflatten(1, (self.dim, *C.grid))).clamp(-1, 1),
             tokens=lambda x: Q(C.encode(x))[1],
+            draw_tokens=draw,
+            token_law=lambda k, *labels: law_of_grid(P(k, *labels)),
             codebook=self.codes,
         )
 
