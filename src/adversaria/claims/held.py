@@ -20,9 +20,10 @@ from adversaria.game import Game, Recipe, Round, play, seeded
 from adversaria.metrics.estimate import Estimate
 from adversaria.metrics.kinds import of_spec
 from adversaria.metrics.likelihood import negative_log_likelihood
+from adversaria.metrics.work import codes_within
 
 SAMPLES = 128
-"""Codes for each example, of models with latent variables."""
+"""Codes for each example, of models with latent variables; fewer of dear ones, see `metrics.work`."""
 WATCHED = 500
 """Validation examples that the objective is watched on, at most."""
 TESTED = 1_000
@@ -79,7 +80,10 @@ def trained(trial: Trial, recipe: Recipe, data: Dataset | None = None) -> tuple[
 def cost(game: Game, data: Dataset, n: int = TESTED) -> Estimate:
     """Mean negative log-likelihood of test examples, in the unit of the data."""
     x = data.examples(min(n, data.size("test")), "test").x.to(game.device)
-    samples = SAMPLES if game.can("infer") else 1
+    samples = 1
+    if game.can("infer"):
+        with game.at_rest():
+            samples = codes_within(game, x, SAMPLES)
     return negative_log_likelihood(game, x, data=of_spec(data.spec), samples=samples)
 
 

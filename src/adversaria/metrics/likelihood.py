@@ -16,6 +16,7 @@ from adversaria.errors import UserError, at_least
 from adversaria.game.game import Game, seeded
 from adversaria.metrics.estimate import Estimate
 from adversaria.metrics.kinds import SIDES, kind, likelihood_estimate
+from adversaria.metrics.work import codes_within
 
 Function = Callable[..., Any]
 POOR = 10
@@ -117,7 +118,8 @@ def negative_log_likelihood(
         x: examples in game form (n, ...).
         data: '8-bit pixels', 'continuous', 'binary' or 'tokens'; decides the unit.
         by: 'exact', 'importance weighted' or 'lower bound', in place of the tightest.
-        samples: codes for each example; without, 500 for importance weighting and 1 for a bound.
+        samples: codes for each example; without, 1 for a bound and for importance weighting 500, or fewer where these
+            take more work than `metrics.work` allows.
         chunk: most examples, or pairs of an example and a code, in one pass; without, those of `PASS` numbers.
         seed: of the draws.
         scale: of continuous data, in words.
@@ -139,7 +141,7 @@ def negative_log_likelihood(
     common: dict[str, Any] = {"data": data, "dims": dims, "scale": scale, "protocol": facts, "rows": rows}
     with resting(model), measured(x.device, seed):
         if by == "importance weighted":
-            return _by_importance(abilities, x, samples or 500, chunk, seed, common)
+            return _by_importance(abilities, x, samples or codes_within(abilities, x), chunk, seed, common)
         draws = 1 if by == "exact" else samples or 1
         ability = abilities["log_prob" if by == "exact" else "bound"]
         told = [x.split(chunk)] if given is None else [x.split(chunk), given.to(x.device).split(chunk)]

@@ -100,7 +100,7 @@ class DeepNADE(Recipe):
     """K, orders in the ensemble whose likelihood is told (Section 4.2: up to 128)."""
     mixture: Count = 3
     """Logistics in the mixture for each number of an image."""
-    adam: AdamW = AdamW(lr=1e-3, decay=1e-2, schedule="linear")
+    adam: AdamW = AdamW(lr=3e-3, decay=1e-2, schedule="linear")
     """For all weights."""
     batch: Count = 100
     """Examples a round (Section 6: 100)."""

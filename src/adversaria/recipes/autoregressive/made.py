@@ -94,7 +94,7 @@ class MADE(Recipe):
     """K, sets of masks; with one the order is the data's own (Section 6: 1 to 32)."""
     mixture: Count = 3
     """Logistics in the mixture for each number of an image."""
-    adam: AdamW = AdamW(lr=1e-3, decay=1e-2, schedule="linear")
+    adam: AdamW = AdamW(lr=3e-3, decay=1e-2, schedule="linear")
     """For all weights."""
     batch: Count = 100
     """Examples a round (Section 6: 100)."""

@@ -60,7 +60,7 @@ class NeuralAR(Recipe):
     """H, hidden units for each number."""
     mixture: Count = 3
     """Logistics in the mixture for each number of an image."""
-    adam: AdamW = AdamW(lr=2e-3, decay=1e-2, schedule="linear")
+    adam: AdamW = AdamW(lr=6e-3, decay=1e-2, schedule="linear")
     """For all weights."""
     batch: Count = 100
     """Examples a round."""
