@@ -373,3 +373,4 @@ def test_a_prior_over_tokens_that_is_wrong_is_found_out():
     assert "never looks ahead" in quantised(token_law=ahead)
     assert "sums to one" in quantised(token_law=lambda law: lambda k: law(k) - 0.01)
     assert quantised(draw_tokens=lambda draw: lambda n: draw(n).flip(2)) == {"sampler"}
+    assert "tokens" in quantised(tokens=lambda f: lambda x: 1 / 0)

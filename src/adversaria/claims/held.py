@@ -80,10 +80,8 @@ def trained(trial: Trial, recipe: Recipe, data: Dataset | None = None) -> tuple[
 def cost(game: Game, data: Dataset, n: int = TESTED) -> Estimate:
     """Mean negative log-likelihood of test examples, in the unit of the data."""
     x = data.examples(min(n, data.size("test")), "test").x.to(game.device)
-    samples = 1
-    if game.can("infer"):
-        with game.at_rest():
-            samples = codes_within(game, x, SAMPLES)
+    with game.at_rest():
+        samples = codes_within(game, x, SAMPLES) if game.can("infer") and game.can("likelihood") else 1
     return negative_log_likelihood(game, x, data=of_spec(data.spec), samples=samples)
 
 

@@ -1,13 +1,11 @@
 """A model that is given labels, as several models that aren't; a prior over tokens, as a model of its own."""
 
-import math
 from collections.abc import Callable
 from copy import copy
 
 import torch
 from torch import Tensor
 
-from adversaria.data.spec import DataSpec
 from adversaria.game.game import Game
 
 
@@ -31,7 +29,7 @@ def under(game: Game, label: int) -> Game:
     return fixed
 
 
-def of_tokens(game: Game, grid: tuple[int, ...]) -> tuple[Game, DataSpec]:
+def of_tokens(game: Game, grid: tuple[int, ...]) -> Game:
     """The prior over grids of tokens as an exact model of sequences, whose symbols are the codebook's indices."""
     prior, found = copy(game), game.abilities
 
@@ -43,7 +41,7 @@ def of_tokens(game: Game, grid: tuple[int, ...]) -> tuple[Game, DataSpec]:
         "log_prob": lambda k: law(k).gather(2, k[..., None])[..., 0].sum(1),
         "law": law,
     }
-    return prior, DataSpec("sequence", (math.prod(grid),), categories=game.codebook)
+    return prior
 
 
 def by_label(game: Game, classes: int) -> dict[str, Game]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -62,17 +63,22 @@ def findings(
                 continue
             games = by_label(game, spec.classes)
             yield from _all(ORACLES, games, spec, _called(spec))
-            if game.can("token_law"):
-                grid = tuple(game.ask("tokens", examples(spec, 1)).shape[1:])
-                pairs = {given: of_tokens(one, grid) for given, one in games.items()}
-                over = next(symbols for _, symbols in pairs.values())
-                some = COUNTED if countable(over) else {"never looks ahead": looks_ahead}
-                yield from _all(
-                    some,
-                    {given: one for given, (one, _) in pairs.items()},
-                    over,
-                    f"tokens {'x'.join(map(str, grid))} of {game.codebook}, of {_called(spec)}",
-                )
+            if game.can("tokens") and game.can("token_law"):
+                yield from _over_tokens(games, spec)
+
+
+def _over_tokens(games: Mapping[str, Game], spec: DataSpec) -> Iterator[Finding]:
+    """What comes of the prior over tokens, as a model of its own."""
+    game = next(iter(games.values()))
+    try:
+        grid = tuple(game.ask("tokens", examples(spec, 1)).shape[1:])
+        over = DataSpec("sequence", (math.prod(grid),), categories=game.codebook)
+        some = COUNTED if countable(over) else {"never looks ahead": looks_ahead}
+    except Exception as error:
+        yield Finding("tokens", _called(spec), "fails", _broken(error))
+        return
+    of = f"tokens {'x'.join(map(str, grid))} of {game.codebook}, of {_called(spec)}"
+    yield from _all(some, {given: of_tokens(one, grid) for given, one in games.items()}, over, of)
 
 
 def _all(oracles: Mapping[str, Oracle], games: Mapping[str, Game], spec: DataSpec, data: str) -> Iterator[Finding]:
