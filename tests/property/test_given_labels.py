@@ -35,7 +35,7 @@ def given(k, n):
 
 
 def game_of(spec=SPEC):
-    torch.manual_seed(1)
+    torch.manual_seed(5)
     game = RECIPE.build(spec).double()
     for p in game.parameters():
         p.data = p.data + 0.4 * torch.randn_like(p)

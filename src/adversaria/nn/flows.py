@@ -245,11 +245,11 @@ class Planar(Flow):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """A bend along one direction."""
-        return flows.planar(x, self.w, self.u, self.b)
+        return flows.planar(x, self.w, self.u, self.b, flows.SHIFT)
 
     def inverse(self, z: Tensor) -> Tensor:
         """Bent back."""
-        return flows.planar_inverse(z, self.w, self.u, self.b)
+        return flows.planar_inverse(z, self.w, self.u, self.b, flows.SHIFT)
 
 
 class Radial(Flow):

@@ -1,13 +1,14 @@
 """Flows of images: squeezing, 1x1 convolutions, masks, and levels of which each leaves half its channels behind."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from adversaria.nn.flows import Flow
+from adversaria.nn.flows import ActNorm, Flow
 
 
 class Squeeze(Flow):
@@ -154,14 +155,29 @@ def last(layer: nn.Conv2d) -> nn.Conv2d:
 
 
 class Convolutions(nn.Sequential):
-    """3x3, 1x1 and 3x3 convolutions, the last one 0 at first. Kingma and Dhariwal (2018), Section 3.3."""
+    """3x3, 1x1 and 3x3 convolutions, the last one 0 at first; each but that is followed by an activation norm where
+    `normed`. Kingma and Dhariwal (2018), Section 3.3, and their code."""
 
-    def __init__(self, channels: int, out: int, width: int) -> None:
+    def __init__(self, channels: int, out: int, width: int, normed: bool = False) -> None:
+        norm: Callable[[], nn.Module] = partial(Normed, width) if normed else nn.Identity
         super().__init__(
-            nn.Conv2d(channels, width, 3, padding=1), nn.ReLU(),
-            nn.Conv2d(width, width, 1), nn.ReLU(),
+            nn.Conv2d(channels, width, 3, padding=1), norm(), nn.ReLU(),
+            nn.Conv2d(width, width, 1), norm(), nn.ReLU(),
             last(nn.Conv2d(width, out, 3, padding=1)),
         )  # fmt: skip
+
+
+class Normed(nn.Module):
+    """Activation norm as a layer of a network, whose change of volume is nobody's concern."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.norm = ActNorm(channels, image=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Of the same shape."""
+        y: Tensor = self.norm(x)[0]
+        return y
 
 
 class Residual(nn.Module):

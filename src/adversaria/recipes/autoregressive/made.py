@@ -4,7 +4,8 @@ p(x) = prod_i p(x_i | x_<i)
 a unit of degree m sees units of degree m and less; the inputs' degrees are their places in the order, output i
 sees units of degrees below i's                                                                     Eq. 8 to 12
 one player    min  -E log p(x)
-with K sets of masks, each with an order of its own, one at random in each round                    Section 4.2, 4.3
+with K sets of masks, each with an order of its own, one at random in each round, layers add (U * M) 1, by which
+units know their connections                                                                        Section 4.2, 4.3
 and an ensemble of them    p(x) = 1/K sum_k p_k(x)
 """
 
@@ -54,6 +55,8 @@ class Masked(nn.Module):
         layers = [nn.Linear(a, b) for a, b in pairwise(widths)]
         self.W, self.b = (nn.ParameterList(getattr(layer, n) for layer in layers) for n in ("weight", "bias"))
         self.direct = nn.Parameter(torch.zeros(widths[-1], widths[0]))
+        told = widths if masks > 1 else []
+        self.U = nn.ParameterList(nn.Parameter(torch.zeros(b, a)) for a, b in pairwise(told))
         draw = torch.Generator().manual_seed(0)
         for k in range(masks):
             degrees = [torch.arange(size) if masks == 1 else torch.randperm(size, generator=draw)]
@@ -63,21 +66,24 @@ class Masked(nn.Module):
             for i, degree in enumerate(degrees):
                 self.register_buffer(f"degrees_{k}_{i}", degree)
 
-    def masked(self, k: int) -> list[Tensor]:
-        """All weights under masks k, the direct ones last; not in place, as other masks leave others in."""
+    def masked(self, k: int) -> tuple[list[Tensor], list[Tensor]]:
+        """All weights under masks k, the direct ones last, not in place, as other masks leave others in; and what each
+        layer adds for the connections that the masks leave it, (U * M) 1."""
         order, *degrees = (self.get_buffer(f"degrees_{k}_{i}") for i in range(len(self.W)))
         into, out = order.repeat_interleave(self.inputs), order.repeat_interleave(self.outputs)
         masks = [after[:, None] >= before for before, after in pairwise([into, *degrees])]
         masks += [out[:, None] > degrees[-1], out[:, None] > into]
-        return [w * mask for w, mask in zip((*self.W, self.direct), masks, strict=True)]
+        told = [(u * mask).sum(1) for u, mask in zip(self.U, masks, strict=False)]
+        offsets = [b + u for b, u in zip(self.b, told, strict=True)] if told else list(self.b)
+        return [w * mask for w, mask in zip((*self.W, self.direct), masks, strict=True)], offsets
 
-    def forward(self, x: Tensor, masked: list[Tensor]) -> Tensor:
+    def forward(self, x: Tensor, masked: tuple[list[Tensor], list[Tensor]]) -> Tensor:
         """Outputs (n, d, outputs), those of a number from the numbers before it in the masks' order."""
-        *hidden, last, direct = masked
+        (*hidden, last, direct), offsets = masked
         h = x = x.flatten(1)
-        for w, b in zip(hidden, self.b, strict=False):
+        for w, b in zip(hidden, offsets, strict=False):
             h = F.relu(F.linear(h, w, b))
-        return (F.linear(h, last, self.b[-1]) + F.linear(x, direct)).unflatten(1, (self.size, self.outputs))
+        return (F.linear(h, last, offsets[-1]) + F.linear(x, direct)).unflatten(1, (self.size, self.outputs))
 
 
 @dataclass(frozen=True, kw_only=True, config=CHECKED)
@@ -105,7 +111,7 @@ class MADE(Recipe):
         A = alphabet(spec, self.mixture)
         P = Masked(A.size, A.inputs, self.hidden, self.depth, A.outputs, self.masks)
 
-        def outputs(line: Tensor, masked: list[Tensor]) -> Tensor:
+        def outputs(line: Tensor, masked: tuple[list[Tensor], list[Tensor]]) -> Tensor:
             return P(A.read(line), masked)
 
         def one(line: Tensor, k: int) -> Tensor:

@@ -26,7 +26,7 @@ REFERENCE = Reference(
 )  # fmt: skip
 PRESETS = {
     "smoke": {"base": 1, "width": 6, "layers": 2, "mixture": 2, "batch": 8, "rounds": 4},
-    "small": {"width": 32, "layers": 3, "rounds": 1_000},
+    "small": {"base": 4, "width": 32, "layers": 3, "rounds": 1_000},
 }
 DEPARTURES = (
     "Mixtures of discretised logistics for whole pixels; the paper has a softmax for each colour.",

@@ -32,7 +32,7 @@ PRESETS = {
 DEPARTURES = (
     "Pixels go through a logit before the first layer (RealNVP, Section 4.1); the paper's are only centred.",
     "Scales of a coupling lie between exp(-3) and exp(3); the authors' code has a sigmoid there.",
-    "No activation norm inside the couplings' networks; the last level's prior isn't learned: the norm before it is.",
+    "The last level's prior isn't learned: the activation norm before it is.",
     "Channels left behind are normal given those that go on, as in the authors' code (Section 3.3 doesn't say).",
 )
 CLAIMS = ("Bits per dimension are below those with channels in a fixed permutation, and below RealNVP's (Table 2).",)
@@ -77,5 +77,5 @@ class Glow(Recipe):
         return flow_game(Levels(spec.shape, levels), spec, self.adam, average=self.average, pixels=pixels)
 
     def step(self, c: int) -> Flow:
-        coupling = Coupling(channelwise(c, first=True), Convolutions(c, 2 * c, self.width), affine=True)
+        coupling = Coupling(channelwise(c, first=True), Convolutions(c, 2 * c, self.width, normed=True), affine=True)
         return Composite([ActNorm(c, image=True), Mixing(c), coupling])

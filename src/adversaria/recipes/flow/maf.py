@@ -42,7 +42,7 @@ class MAF(Recipe):
 
     layers: Count = 5
     """Autoregressive layers (Section 4.2: 5 and 10)."""
-    hidden: Count = 64
+    hidden: Count = 256
     """Units of each of the two hidden layers (Section 4.2: 100 to 1024)."""
     adam: Adam = Adam(lr=1e-3, clip=10.0, schedule="cosine")
     """For all weights."""

@@ -64,7 +64,7 @@ class IWAE(Recipe):
     """Units in a hidden layer (Section 5: 200, and 100 between stochastic layers)."""
     depth: Count = 2
     """Hidden layers (Section 5: 2)."""
-    adam: Adam = Adam(lr=1e-3, clip=200.0)
+    adam: Adam = Adam(lr=3e-3, clip=200.0, schedule="cosine")
     """For all networks (Section 5: 1e-3 to 1e-4, eps 1e-4)."""
     batch: Count = 100
     """Examples a round (Section 5: 20)."""

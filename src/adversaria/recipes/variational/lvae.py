@@ -64,7 +64,7 @@ class LVAE(Recipe):
     """Units in a hidden layer (Section 3: 512 to 64)."""
     depth: Count = 2
     """Hidden layers (Section 3: 2)."""
-    adam: Adam = Adam(lr=1e-3, clip=200.0)
+    adam: Adam = Adam(lr=3e-3, clip=200.0, schedule="cosine")
     """For all networks (Section 3: 1e-3)."""
     batch: Count = 100
     """Examples a round (Section 3: 256)."""

@@ -74,7 +74,7 @@ class PixelVAE(Recipe):
     """Its gated layers (Section 4.1: 1 to 8)."""
     anneal: Annotated[int, Field(ge=0)] = 200
     """Rounds in which the KL's weight rises from 0; without, codes stay unused beside a PixelCNN."""
-    adam: Adam = Adam(lr=1e-3, clip=200.0)
+    adam: Adam = Adam(lr=3e-3, clip=200.0, schedule="cosine")
     """For all networks."""
     batch: Count = 64
     """Examples a round."""

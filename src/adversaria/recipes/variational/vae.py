@@ -64,7 +64,7 @@ class VAE(Recipe):
     """Units in a hidden layer, for data that aren't images and for mlp (Section 5: 200 to 500)."""
     depth: Count = 2
     """Hidden layers, for the same (Section 5: 1)."""
-    adam: Adam = Adam(lr=1e-3, clip=200.0)
+    adam: Adam = Adam(lr=3e-3, clip=200.0, schedule="cosine")
     """For both networks."""
     batch: Count = 100
     """M (Section 5)."""

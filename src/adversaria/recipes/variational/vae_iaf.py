@@ -71,7 +71,7 @@ class VAEIAF(Recipe):
     """Units in a hidden layer, for data that aren't images and for mlp."""
     depth: Count = 2
     """Hidden layers, for the same."""
-    adam: Adam = Adam(lr=1e-3, clip=200.0)
+    adam: Adam = Adam(lr=3e-3, clip=200.0, schedule="cosine")
     """For all networks."""
     batch: Count = 100
     """Examples a round."""

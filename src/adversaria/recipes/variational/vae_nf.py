@@ -21,7 +21,7 @@ from adversaria.evidence import Drawn, gaussian, latent_game, standard
 from adversaria.game import CHECKED, Adam, Count, Game, Player, Recipe, Reference, Terms
 from adversaria.nn.backbones import Network, decoder, encoder, units
 from adversaria.nn.observation import Law, Observation
-from adversaria.ops.flows import planar, radial
+from adversaria.ops.flows import SHIFT, planar, radial
 
 REFERENCE = Reference(
     title="Variational Inference with Normalizing Flows",
@@ -61,7 +61,7 @@ class VAENF(Recipe):
     """Units in a hidden layer, for data that aren't images and for mlp (Section 6: 400)."""
     depth: Count = 2
     """Hidden layers, for the same."""
-    adam: Adam = Adam(lr=1e-3, clip=200.0)
+    adam: Adam = Adam(lr=3e-3, clip=200.0, schedule="cosine")
     """For all networks (Section 6: RMSprop, 1e-5)."""
     batch: Count = 100
     """Examples a round (Section 6: 100)."""
@@ -98,7 +98,7 @@ class VAENF(Recipe):
         d = self.latent
         if self.flow == "planar":
             w, u, b = part.split([d, d, 1], 1)
-            return planar(z, w, u, b[:, 0])
+            return planar(z, w, u, b[:, 0], SHIFT)
         centre, a, b = part.split([d, 1, 1], 1)
         alpha = torch.exp(a[:, 0])
-        return radial(z, centre, alpha, softplus(b[:, 0]) - alpha)
+        return radial(z, centre, alpha, softplus(b[:, 0] + SHIFT) - alpha)

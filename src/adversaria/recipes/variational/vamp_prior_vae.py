@@ -60,7 +60,7 @@ class VampPriorVAE(Recipe):
     """Units in a hidden layer, for data that aren't images and for mlp (Section 5.1: 300)."""
     depth: Count = 2
     """Hidden layers, for the same (Section 5.1: 2)."""
-    adam: Adam = Adam(lr=1e-3, clip=200.0)
+    adam: Adam = Adam(lr=3e-3, clip=200.0, schedule="cosine")
     """For all networks (Section 5.1: 1e-4 to 5e-4)."""
     batch: Count = 100
     """Examples a round (Section 5.1: 100)."""
