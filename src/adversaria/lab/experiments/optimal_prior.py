@@ -35,7 +35,7 @@ NAMES = {"vae": "standard normal", "pseudo": "pseudo-inputs", "flow-prior-vae": 
 def run(bench: Bench) -> Outcome:
     images, rounds, draws = bench.pick((250, 300, 4), (800, 3_000, 32))
     size: dict[str, Any] = {"latent": 8, "network": "mlp", "hidden": 64, "depth": 1, "batch": 50, "rounds": rounds}
-    size |= bench.pick({"adam": {"lr": 3e-3}}, {})
+    size["adam"] = {"lr": bench.pick(3e-3, 1e-3), "schedule": "constant"}
 
     def once(trial: Trial) -> dict[str, Any]:
         chosen = trial.data.examples(min(images, trial.data.size()), seed=trial.seed).x

@@ -38,7 +38,7 @@ def run(bench: Bench) -> Outcome:
                              "model": {"lr": 4e-3, "schedule": "linear", "hold": 0.5}}  # fmt: skip
     implicit = make("avb", "four-points", **bench.pick(quick, {}))
     shared = {name: value for name, value in implicit.fields().items() if name in SHARED}
-    shared["adam"] = bench.pick({"lr": 4e-3}, {"lr": 1e-3})
+    shared["adam"] = {"lr": bench.pick(4e-3, 1e-3), "schedule": "constant"}
     recipes = {"vae": make("vae", **shared), "vae-iaf": make("vae-iaf", **shared, steps=6, flow_hidden=64),
                "avb": implicit}  # fmt: skip
 
