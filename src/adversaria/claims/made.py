@@ -10,10 +10,12 @@ likeliest. Threshold 0.
 """
 
 import math
+from typing import Any
 
 from adversaria.catalogue import make
 from adversaria.claims.check import Check, Measured, Trial
 from adversaria.claims.held import against, twelve
+from adversaria.density import alphabet
 from adversaria.oracles.tiny import everything
 
 SUM = "Probabilities of all states sum to 1 for every set of masks (Section 4)."
@@ -24,16 +26,15 @@ MASKS = 4
 def total(trial: Trial) -> float:
     """Largest distance from 1 of a sum of all probabilities, over sets of masks."""
     data = twelve(trial)
-    recipe = make("made", "small", masks=MASKS, rounds=300)
-    played = trial.play(recipe, data).state_dict()
+    game = trial.play(make("made", "small", masks=MASKS, rounds=300), data)
+    P: Any = game.networks["model"]
+    A = alphabet(data.spec)
+    line = A.line(everything(data.spec))
     sums = []
-    for k in range(MASKS):
-        one = make("made", "small").build(data.spec)
-        degrees = {name.replace(f"degrees_{k}_", "degrees_0_"): value for name, value in played.items()
-                   if f"degrees_{k}_" in name}  # fmt: skip
-        weights = {name: value for name, value in played.items() if "degrees" not in name}
-        one.load_state_dict(weights | degrees)
-        sums.append(abs(math.expm1(float(one.log_prob(everything(data.spec)).double().logsumexp(0)))))
+    with game.at_rest():
+        for k in range(MASKS):
+            log_p = A.log_prob(line, P(A.read(line), P.masked(k))).sum(1)
+            sums.append(abs(math.expm1(float(log_p.double().logsumexp(0)))))
     return max(sums)
 
 
