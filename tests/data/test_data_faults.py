@@ -221,6 +221,18 @@ def test_zips_that_reach_outside_are_refused(tmp_path, name, mode, said):
     assert [p.name for p in tmp_path.iterdir()] == ["a.zip"]
 
 
+def test_a_zip_whose_entries_begin_before_it_is_damaged(tmp_path):
+    path = zip_of(tmp_path / "a.zip", flat(5))
+    content = bytearray(path.read_bytes())
+    at = content.rindex(b"PK\5\6") + 16  # where the directory begins, by which entries' places are moved
+    content[at : at + 4] = struct.pack("<I", struct.unpack("<I", content[at : at + 4])[0] + 7)
+    path.write_bytes(content)
+    with zipfile.ZipFile(path) as archive:
+        assert min(entry.header_offset for entry in archive.infolist()) < 0
+    with pytest.raises(UserError):
+        load(path)
+
+
 def test_zip_bombs_are_refused_before_they_open(tmp_path):
     path = zip_of(tmp_path / "a.zip", {"a.png": b"\0" * 20_000_000}, zipfile.ZIP_DEFLATED)
     with pytest.raises(UserError, match="opens to more than 100 times"):

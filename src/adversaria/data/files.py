@@ -188,7 +188,7 @@ class Zip:
         if size > _FILE_BYTES:
             raise Unreadable(f"over {_FILE_BYTES // 1024**2} MiB")
         file = self._file.fileno()
-        head = os.pread(file, _LOCAL_HEADER.size, offset)
+        head = os.pread(file, _LOCAL_HEADER.size, offset) if offset >= 0 else b""
         if len(head) < _LOCAL_HEADER.size or head[:4] != b"PK\3\4":
             raise Unreadable("no zip entry where the directory says")
         _, name_length, extra_length = _LOCAL_HEADER.unpack(head)
