@@ -15,7 +15,7 @@ from typing import TypeGuard
 from adversaria import catalogue
 
 PACKAGE = Path(catalogue.__file__).parent
-LEFT_OUT = ("", "_version", "errors", "cli", "report", "api", "runs", "catalogue", "data.load")
+LEFT_OUT = ("", "_version", "errors", "cli", "report", "api", "runs", "catalogue", "data.load", "data.files")
 """Modules that don't decide numbers: they tell, keep and find things; what data readers read, the fingerprint says."""
 
 
