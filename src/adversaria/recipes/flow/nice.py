@@ -1,5 +1,6 @@
 """NICE: additive couplings, which keep all volume, and one scaling of every coordinate at the end.
 
+    x centred and scaled, coordinate by coordinate, by the first batch; both are learned from there on
     y_1 = x_1,   y_2 = x_2 + m(x_1)                                 Eq. 5; the halves change places between layers
     z = exp(s) y,   log |det dz/dx| = sum_i s_i                                             Section 3.3
     one player    min  -E sum_i log p_z(z_i) - log |det dz/dx|,   p_z logistic               Eq. 3, Section 3.4

@@ -4,6 +4,7 @@
     one player    min  -E log N(z; 0, I) - log |det dz/dx|,   z = f_K(.. f_1(x))
 
 As a posterior, where no inverse is asked for, it is in Section 4 of the paper; here samples go back by bisection.
+The u that keeps f invertible is the paper's (Eq. 23) with a shift, by which small w and u begin near the identity.
 """
 
 from pydantic.dataclasses import dataclass

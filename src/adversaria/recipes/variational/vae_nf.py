@@ -5,7 +5,8 @@
     log q(z_K | x) = log N(z_0; mu, sigma^2) - sum_k log |det df_k / dz_{k-1}|               Eq. 7
     one player    max  E_q [log p(x | z_K) + log p(z_K) - log q(z_K | x)]                    Eq. 15
 
-With no step this is the VAE, its KL estimated by one sample.
+With no step this is the VAE, its KL estimated by one sample. What keeps steps invertible is shifted from the paper's,
+so that outputs of 0 are the identity.
 """
 
 from typing import Annotated, Any, Literal
