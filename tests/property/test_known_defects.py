@@ -7,8 +7,10 @@ import pytest
 import torch
 from PIL import Image
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import adversaria as adv
+from adversaria import catalogue
 from adversaria.cli import main
 from adversaria.cli.tables import compared
 from adversaria.data import Batch, DataSpec, load
@@ -164,16 +166,42 @@ def test_12_sums_over_pixels_in_half_precision(name):
     assert told.value == again.value
 
 
+class HalfSums(TorchDispatchMode):
+    """The sums and means that are taken in half precision."""
+
+    def __init__(self):
+        super().__init__()
+        self.found = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        name, half = func.overloadpacket.__name__, (torch.bfloat16, torch.float16)
+        taken = any(isinstance(a, torch.Tensor) and a.dtype in half for a in args)
+        if taken and name in ("sum", "mean", "logsumexp", "cumsum", "mv", "dot", "prod"):
+            self.found.append(name)
+        return func(*args, **(kwargs or {}))
+
+
+FAMILIES = ("autoregressive", "flow", "variational", "quantised")
+POINTS = ("maf", "iaf", "planar", "radial", "spline-flow")
+VARIANTS = [("vae-nf", {"flow": "radial"}), ("glow", {"dequantisation": "variational"}), ("deep-nade", {"orders": 3}),
+            ("vae-iaf", {"layers": 2}), ("vae", {"likelihood": "normal"})]  # fmt: skip
+
+
 @pytest.mark.parametrize(
-    "name", ["vae", "vae-nf", "vae-iaf", "iwae", "lvae", "vamp-prior-vae", "flow-prior-vae", "pixelvae"]
+    ("name", "changed"),
+    [(name, {}) for name, entry in catalogue.entries().items() if entry.family in FAMILIES] + VARIANTS,
 )
-def test_12_densities_of_codes_in_half_precision(name):
-    """Not the bound alone: log q and log p(z) are what others weigh by."""
-    game, x = built(name, IMAGE), torch.randint(0, 256, (6, 1, 4, 4)) / 127.5 - 1
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        z, log_q = game.ask("infer", x, seed=0)
-        told = {"q": log_q, "prior": game.ask("prior", z), "likelihood": game.ask("likelihood", x, z)}
-    assert {k: v.dtype for k, v in told.items()} == dict.fromkeys(told, torch.float32)
+def test_12_densities_and_determinants_in_half_precision(name, changed):
+    """Not the whole alone: log q and log p(z) are what others weigh by, and a determinant is summed within a layer."""
+    spec = DataSpec("points", (4,)) if name in POINTS else DataSpec("image", (1, 8, 8))
+    game = built(name, spec, **changed)
+    x = torch.randint(0, 256, (6, *spec.shape)) / 127.5 - 1
+    with HalfSums() as sums, torch.autocast("cpu", dtype=torch.bfloat16):
+        told = {key: game.ask(key, x, seed=0) for key in ("log_prob", "bound") if game.can(key)}
+        if game.can("infer"):
+            z, told["q"] = game.ask("infer", x, seed=0)
+            told |= {"prior": game.ask("prior", z), "likelihood": game.ask("likelihood", x, z)}
+    assert {k: v.dtype for k, v in told.items()} == dict.fromkeys(told, torch.float32) and not sums.found
 
 
 def test_13_points_without_a_likelihood_left_out_and_a_logit_that_forgets_its_scale():
@@ -214,20 +242,22 @@ def test_16_a_mean_over_batches_that_loses_the_last_one():
     assert told.value == pytest.approx(64.5) and told.n == 130
 
 
-def test_17_the_worst_sample_given_the_largest_weight():
-    game, x = built("iwae", DataSpec("points", (2,)), k=6), torch.randn(1, 2)
-    seen = {}
-    likelihood = game.networks["observation"].log_prob
+def test_17_the_worst_sample_given_the_largest_weight(monkeypatch):
+    """The gradient weighs a sample by softmax(log w); by softmax(-log w), weights add up to 1 just as well."""
+    recipe, seen = adv.recipe("iwae", "smoke", k=6), {}
+    log_weights = type(recipe).log_weights
 
-    def kept(x, output):
-        seen["log_p"] = likelihood(x, output)
-        seen["log_p"].retain_grad()
-        return seen["log_p"]
+    def kept(self, *arguments):
+        seen["log_w"] = log_weights(self, *arguments)
+        seen["log_w"].retain_grad()
+        return seen["log_w"]
 
-    game.networks["observation"].log_prob = kept
-    loss(game, x).backward()
-    weight = -seen["log_p"].grad
-    assert weight.sum().item() == pytest.approx(1, abs=1e-5) and (weight >= 0).all()
+    monkeypatch.setattr(type(recipe), "log_weights", kept)
+    torch.manual_seed(0)
+    loss(recipe.build(DataSpec("points", (2,))), torch.randn(1, 2)).backward()
+    log_w = seen["log_w"].detach()
+    assert log_w.std() > 0.5, "samples that weigh alike tell nothing"
+    torch.testing.assert_close(-seen["log_w"].grad, log_w.softmax(0))
 
 
 def test_18_a_commitment_on_the_wrong_side():

@@ -49,7 +49,9 @@ class Between(nn.Module):
         """log p (n,) of the groups of images (n, C, *size) given their known pixels, and those."""
         parts = split(x)
         log_p = [
-            self.pixels.log_prob(self.pixels.line(group), self.outputs(parts, k)) @ self.get_buffer(f"inside_{k}")
+            (
+                self.pixels.log_prob(self.pixels.line(group), self.outputs(parts, k)) * self.get_buffer(f"inside_{k}")
+            ).sum(1)
             for k, group in enumerate(parts[1:])
         ]
         return torch.stack(log_p).sum(0), parts[0]

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from adversaria.distributions.precision import full
 from adversaria.nn.made import MADE
 from adversaria.ops import flows
 
@@ -180,7 +181,7 @@ class Autoregressive(Flow):
 
     def back(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """The same, and how it changes volume."""
-        total = z.new_zeros(len(z))
+        total = full(z).new_zeros(len(z))
 
         def settle(y: Tensor, at: slice) -> Tensor:
             nonlocal total
@@ -191,7 +192,7 @@ class Autoregressive(Flow):
         return self.net.unroll(len(z), settle), total
 
     def _parts(self, y: Tensor) -> tuple[Tensor, Tensor]:
-        m, a = y.unbind(1)
+        m, a = full(y).unbind(1)
         return m, 3 * torch.tanh(a / 3)  # a scale of e^3 for one layer is plenty
 
 

@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from adversaria.distributions.precision import full
 from adversaria.nn.made import MADE
 
 
@@ -26,9 +27,9 @@ class IAF(nn.Module):
 
     def forward(self, z: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
         """The transformed z (n, d), and the log-determinant (n,)."""
-        log_det = torch.zeros(len(z), dtype=z.dtype, device=z.device)
+        log_det = full(z).new_zeros(len(z))
         for net in self.nets:
-            m, s = net(z, context).unbind(1)
+            m, s = full(net(z, context)).unbind(1)
             gate = torch.sigmoid(s)
             z = (gate * z + (1 - gate) * m).flip(1)
             log_det = log_det + F.logsigmoid(s).sum(1)

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from adversaria.distributions import log_normal
+from adversaria.distributions.precision import full
 from adversaria.nn.normal_codes import moments, sampled
 from adversaria.nn.pixelcnn import MaskedConv2d
 
@@ -39,7 +40,7 @@ class MapStep(nn.Module):
         if self.back:
             z, context = z.flip(1, 2, 3), context.flip(2, 3)
         h = F.elu(self.first(z) + self.context(context))
-        m, s = self.last(h).unflatten(1, (-1, 2)).unbind(2)
+        m, s = full(self.last(h)).unflatten(1, (-1, 2)).unbind(2)
         s = s + 2
         gate = torch.sigmoid(s)
         z = gate * z + (1 - gate) * m

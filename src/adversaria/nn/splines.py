@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from adversaria.distributions.precision import full
 from adversaria.nn.flows import Flow
 from adversaria.ops import flows
 
@@ -41,7 +42,8 @@ class Splines(Flow):
         return self._through(z, inverse=True)[0]
 
     def _through(self, x: Tensor, inverse: bool) -> tuple[Tensor, Tensor]:
-        raw, part = self.read(x * self.mask).unflatten(1, (len(self.moved), -1)), x[:, self.moved]
+        x = full(x)
+        raw, part = full(self.read(x * self.mask)).unflatten(1, (len(self.moved), -1)), x[:, self.moved]
         y, log_slope = spline(part, raw, self.bins, self.edge, inverse)
         inside = part.abs() < self.edge
         return x.index_copy(1, self.moved, torch.where(inside, y, part)), torch.where(inside, log_slope, 0.0)

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from adversaria.data import Batch, DataSpec
 from adversaria.distributions import kl_from_standard
+from adversaria.distributions.precision import full
 from adversaria.evidence import Drawn, gaussian, latent_game, standard
 from adversaria.game import CHECKED, Adam, Count, Game, Player, Recipe, Reference, Terms, Weight
 from adversaria.nn.backbones import Network, decoder, encoder, units
@@ -80,7 +81,7 @@ class VAE(Recipe):
         w, prior = Warm(self.anneal), standard(self.latent, G)
 
         def posterior(x: Tensor) -> tuple[Tensor, Tensor]:
-            mu, log_sigma = E(x).chunk(2, 1)
+            mu, log_sigma = full(E(x)).chunk(2, 1)
             return mu, log_sigma
 
         def infer(x: Tensor) -> Drawn:

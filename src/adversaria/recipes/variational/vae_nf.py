@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from adversaria.data import Batch, DataSpec
+from adversaria.distributions.precision import full
 from adversaria.evidence import Drawn, gaussian, latent_game, standard
 from adversaria.game import CHECKED, Adam, Count, Game, Player, Recipe, Reference, Terms
 from adversaria.nn.backbones import Network, decoder, encoder, units
@@ -79,7 +80,7 @@ class VAENF(Recipe):
         p, prior = Observation(spec.kind, spec.shape, spec.levels, self.likelihood), standard(d, G)
 
         def infer(x: Tensor) -> Drawn:
-            mu, log_sigma, parameters = E(x).split([d, d, self.steps * each], 1)
+            mu, log_sigma, parameters = full(E(x)).split([d, d, self.steps * each], 1)
             z, log_q = gaussian(mu, log_sigma)
             for part in parameters.split(each, 1) if self.steps else ():
                 z, log_det = self.step(z, part)
