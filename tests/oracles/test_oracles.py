@@ -9,7 +9,7 @@ from torch import nn
 
 from adversaria import catalogue
 from adversaria.cli import main
-from adversaria.density import LOGISTIC, NORMAL, alphabet, flow_game, ordered_game
+from adversaria.density import LOGISTIC, NORMAL, flow_game
 from adversaria.distributions import log_normal
 from adversaria.evidence import gaussian, latent_game, standard
 from adversaria.game import Adam, Game, Player
@@ -19,6 +19,7 @@ from adversaria.nn.mlp import MLP
 from adversaria.nn.multiscale import Convolutions
 from adversaria.nn.observation import Observation
 from adversaria.oracles import findings
+from adversaria.ordered import alphabet, ordered_game
 
 NAMES = [name for name, entry in catalogue.entries().items() if entry.family != "adversarial"]
 NAMES += ["gan", "cgan", "ali", "avb"]

@@ -13,9 +13,9 @@ from adversaria import catalogue
 from adversaria.api.compression import _HEADER, compress, decompress
 from adversaria.cli import main
 from adversaria.data import DataSpec
-from adversaria.density import alphabet
 from adversaria.errors import UserError
 from adversaria.ops.coding import TOTAL, Decoder, Encoder, counts
+from adversaria.ordered import alphabet
 from adversaria.runs.checking import Checker
 
 ONE = {"made": {"masks": 1}, "deep-nade": {"orders": 1}}

@@ -62,7 +62,7 @@ def test_an_order_agnostic_model_completes_in_an_order_that_knows_first_what_is_
     P = game.networks["model"]
     known = torch.tensor([False, True, True, False])
     x = torch.tensor([[0.0, 1.0, 0.0, 0.0]])
-    from adversaria.density import alphabet
+    from adversaria.ordered import alphabet
 
     A, law = alphabet(spec), torch.zeros(4)
     for one, other in ((0, 3), (3, 0)):

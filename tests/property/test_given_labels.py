@@ -12,7 +12,6 @@ from torch import nn
 import adversaria as adv
 from adversaria.cli import main
 from adversaria.data import DataSpec, load
-from adversaria.density import alphabet
 from adversaria.errors import UserError
 from adversaria.evaluation.features import pixels
 from adversaria.evaluation.likelihoods import likelihood
@@ -22,6 +21,7 @@ from adversaria.metrics import negative_log_likelihood, over_labels
 from adversaria.metrics.estimate import comparable
 from adversaria.nn.sampling import fixed_point, law_of
 from adversaria.oracles import findings
+from adversaria.ordered import alphabet
 from adversaria.runs.checking import Checker
 from adversaria.runs.score import score
 

@@ -10,10 +10,10 @@ from scipy import stats
 
 import adversaria as adv
 from adversaria.data import Batch, DataSpec
-from adversaria.density import alphabet
 from adversaria.game.game import seeded
 from adversaria.nn.observation import PixelwiseObservation
 from adversaria.nn.spatial import OrderedMaps
+from adversaria.ordered import alphabet
 
 pytestmark = pytest.mark.usefixtures("float64")
 

@@ -18,9 +18,9 @@ import torch
 from torch import Tensor
 
 from adversaria.api.run import Run
-from adversaria.density import alphabet
 from adversaria.errors import UserError
 from adversaria.ops.coding import Decoder, Encoder, counts
+from adversaria.ordered import alphabet
 
 MAGIC = b"ADVC"
 VERSION = 2

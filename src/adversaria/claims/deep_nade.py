@@ -13,7 +13,7 @@ import torch
 from adversaria.catalogue import make
 from adversaria.claims.check import Check, Measured, Trial
 from adversaria.claims.held import cost, trained
-from adversaria.density import alphabet
+from adversaria.ordered import alphabet
 from adversaria.recipes.autoregressive.deep_nade import AnyOrder
 
 ORDERS = "The likelihood of held-out data rises with the number of orders in the ensemble (Table 1)."

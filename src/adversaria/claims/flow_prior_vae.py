@@ -1,22 +1,26 @@
 """Flow-prior VAE: what an autoregressive flow as the prior gains over a standard normal one.
 
-Test images of digits, black and white and drawn anew in training, in nats by importance weighting of 128 codes, less
-their cost under the vae of the same networks (Table 1); both at their presets `small`, from the same seed, for
-the same rounds, each where the validation split's bound was best. Threshold 0.
+Test images of digits, black and white and drawn anew in training: the bound, and the likelihood by importance weighting
+of 128 codes, in nats, less those of the vae of the same networks; both at their presets `small`, from the same seed,
+for the same rounds, each where the validation split's bound was best. Threshold 0 for both.
 """
 
+from adversaria.catalogue import make
+from adversaria.claims.bounds import bound_and_weighted
 from adversaria.claims.check import Check, Measured, Trial
-from adversaria.claims.held import against
 
 CLAIM = "A better bound than with a standard normal prior at the same networks (Table 1)."
+BOUND, WEIGHTED = "bound on test images in nats, less the vae's", "nats of test images, less the vae's"
 
 
-def measure(trial: Trial) -> Measured:
-    """Cost with the learned prior, and with the standard normal one."""
-    return against(trial, "flow-prior-vae", "vae", rounds=800 if trial.quick else 3_000)
+def measure(trial: Trial) -> dict[str, Measured]:
+    """With the learned prior, and with the standard normal one."""
+    rounds = 800 if trial.quick else 3_000
+    ours, plain = make("flow-prior-vae", "small", rounds=rounds), make("vae", "small", rounds=rounds)
+    return dict(zip((BOUND, WEIGHTED), bound_and_weighted(trial, ours, plain), strict=True))
 
 
-CHECKS = (
-    Check(claim=CLAIM, quantity="nats of test images, less the vae's", measure=measure, threshold=0.0, holds="below",
-          data=("digits-dynamic",)),
-)  # fmt: skip
+CHECKS = tuple(
+    Check(claim=CLAIM, quantity=quantity, measure=measure, threshold=0.0, holds="below", data=("digits-dynamic",))
+    for quantity in (BOUND, WEIGHTED)
+)

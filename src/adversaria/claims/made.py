@@ -15,8 +15,8 @@ from typing import Any
 from adversaria.catalogue import make
 from adversaria.claims.check import Check, Measured, Trial
 from adversaria.claims.held import against, twelve
-from adversaria.density import alphabet
 from adversaria.oracles.tiny import everything
+from adversaria.ordered import alphabet
 
 SUM = "Probabilities of all states sum to 1 for every set of masks (Section 4)."
 GAIN = "Held-out data are likelier than under a fully visible belief network (Table 2)."

@@ -43,6 +43,24 @@ class Mixing(Flow):
         return _mix(torch.linalg.inv(self.W.double()).to(z.dtype), z)
 
 
+class Shuffle(Flow):
+    """Channels in another order, drawn once: no change of volume. Kingma and Dhariwal (2018), Section 3.2, Fig. 3."""
+
+    order: Tensor
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.register_buffer("order", torch.randperm(channels))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Shuffled."""
+        return x[:, self.order], x.new_zeros(len(x))
+
+    def inverse(self, z: Tensor) -> Tensor:
+        """In order again."""
+        return z[:, self.order.argsort()]
+
+
 def _mix(W: Tensor, x: Tensor) -> Tensor:
     return F.conv2d(x, W[:, :, None, None])
 

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from adversaria.data.spec import DataSpec
-from adversaria.density import alphabet
 from adversaria.game.game import Game, seeded
 from adversaria.metrics.likelihood import effective_samples
 from adversaria.oracles.judged import ERRORS, EXACT, FEW, Told, mean_and_error
 from adversaria.oracles.noise import Drawn, by_noise
 from adversaria.oracles.tiny import countable, everything, examples
+from adversaria.ordered import alphabet
 
 SHOWN = 1_000
 """Examples whose tokens are looked at, at most."""

@@ -9,10 +9,10 @@ from scipy import stats
 from torch import Tensor
 
 from adversaria.data.spec import DataSpec
-from adversaria.density import alphabet
 from adversaria.game.game import Game
 from adversaria.oracles.judged import CHANCE, EXACT, Told
 from adversaria.oracles.tiny import chances, moved, place
+from adversaria.ordered import alphabet
 
 SAMPLES = 10_000
 SHAKES = 8

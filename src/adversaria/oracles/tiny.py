@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from adversaria.data.spec import DataSpec, Kind
-from adversaria.density import alphabet
 from adversaria.game.game import Game
+from adversaria.ordered import alphabet
 
 TINY: dict[Kind, tuple[DataSpec, ...]] = {
     "image": (

@@ -21,10 +21,10 @@ from torch import Tensor
 from adversaria.catalogue import make
 from adversaria.claims.check import Trial
 from adversaria.data import Dataset, load
-from adversaria.density import alphabet
 from adversaria.lab.bench import Bench, Outcome, above, below
 from adversaria.lab.figures import COLOURS, labelled, panels
 from adversaria.oracles.tiny import everything
+from adversaria.ordered import alphabet
 
 SOURCES = ("001",)
 MORE = ("Larochelle and Murray (2011), AISTATS", "Uria, Murray and Larochelle (2014), arXiv:1310.1757")

@@ -13,10 +13,10 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
 from adversaria.data import Batch, DataSpec
-from adversaria.density import alphabet
 from adversaria.distributions.alphabet import Alphabet
 from adversaria.game import CHECKED, AdamW, Count, Game, Player, Recipe, Reference, Terms
 from adversaria.nn.sampling import seen_of
+from adversaria.ordered import alphabet
 
 REFERENCE = Reference(
     title="A Deep and Tractable Density Estimator",

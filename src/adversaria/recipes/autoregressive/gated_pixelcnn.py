@@ -9,10 +9,10 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from adversaria.data import Batch, DataSpec
-from adversaria.density import alphabet
 from adversaria.game import CHECKED, Adam, Count, Game, Player, Recipe, Reference, Terms
 from adversaria.nn.pixelcnn import GatedStacks
 from adversaria.nn.sampling import complete, law_of
+from adversaria.ordered import alphabet
 
 REFERENCE = Reference(
     title="Conditional Image Generation with PixelCNN Decoders",

@@ -19,9 +19,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from adversaria.data import Batch, DataSpec
-from adversaria.density import alphabet
 from adversaria.game import CHECKED, AdamW, Count, Game, Player, Recipe, Reference, Terms
 from adversaria.nn.sampling import candidates, chosen, fixed_point, law_of, seen_of
+from adversaria.ordered import alphabet
 
 REFERENCE = Reference(
     title="MADE: Masked Autoencoder for Distribution Estimation",

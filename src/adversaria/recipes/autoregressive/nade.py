@@ -11,11 +11,11 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
 from adversaria.data import Batch, DataSpec
-from adversaria.density import alphabet
 from adversaria.distributions.alphabet import Alphabet
 from adversaria.game import CHECKED, AdamW, Count, Game, Player, Recipe, Reference, Terms
 from adversaria.nn.sampling import complete
 from adversaria.nn.sweep import Sweep
+from adversaria.ordered import alphabet
 
 REFERENCE = Reference(
     title="The Neural Autoregressive Distribution Estimator",

@@ -12,9 +12,9 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
 from adversaria.data import DataSpec
-from adversaria.density import alphabet, ordered_game
 from adversaria.game import CHECKED, AdamW, Count, Game, Recipe, Reference
 from adversaria.nn.made import MaskedLinear
+from adversaria.ordered import alphabet, ordered_game
 
 REFERENCE = Reference(
     title="Modeling High-Dimensional Discrete Data with Multi-Layer Neural Networks",

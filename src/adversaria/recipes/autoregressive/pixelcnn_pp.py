@@ -8,16 +8,19 @@
 Two streams of gated residual layers, down through halved resolutions and up again, with shortcuts between (Section 2).
 """
 
-from typing import cast
+from typing import Annotated, cast
 
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from adversaria.data import DataSpec
-from adversaria.density import ordered_game
+from adversaria.distributions.alphabet import Alphabet
 from adversaria.distributions.colours import ColourMixture
+from adversaria.errors import UserError
 from adversaria.game import CHECKED, Adam, Count, Fraction, Game, Recipe, Reference
 from adversaria.nn.pixelcnn_pp import PixelCNNpp
+from adversaria.ordered import alphabet, ordered_game
 
 REFERENCE = Reference(
     title="PixelCNN++: Improving the PixelCNN with Discretized Logistic Mixture Likelihood and Other Modifications",
@@ -46,8 +49,9 @@ class PixelCNNPP(Recipe):
 
     KINDS = ("image",)
 
-    mixture: Count = 5
-    """K, logistics in the mixture (Section 2.1: 5 to 10)."""
+    mixture: Annotated[int, Field(ge=0)] = 5
+    """K, logistics in the mixture (Section 2.1: 5 to 10); 0 for a softmax over the levels of grey images, which the
+    paper sets beside it (Section 3.3)."""
     width: Count = 32
     """Feature maps (Section 3.1: 160)."""
     layers: Count = 2
@@ -64,7 +68,7 @@ class PixelCNNPP(Recipe):
     """Rounds of play."""
 
     def game(self, spec: DataSpec) -> Game:
-        A = ColourMixture(cast(tuple[int, int, int], spec.shape), self.mixture, spec.levels)
+        A = self.numbers(spec)
         levels = 1 if min(spec.shape[1:]) < 16 else 2
         P = PixelCNNpp(spec.shape[0], self.width, self.layers, levels, A.outputs, self.dropout)
 
@@ -72,3 +76,13 @@ class PixelCNNPP(Recipe):
             return P(A.whole(line)).flatten(2).mT
 
         return ordered_game(P, A, outputs, self.adam, average=self.average)
+
+    def numbers(self, spec: DataSpec) -> ColourMixture | Alphabet:
+        if self.mixture:
+            return ColourMixture(cast(tuple[int, int, int], spec.shape), self.mixture, spec.levels)
+        if spec.shape[0] > 1:
+            raise UserError(
+                f"mixture is 0, a softmax for each pixel, and these images have {spec.shape[0]} colours; take grey "
+                "images, or mixture above 0"
+            )
+        return alphabet(spec)

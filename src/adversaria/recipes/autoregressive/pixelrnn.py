@@ -13,10 +13,10 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
 from adversaria.data import DataSpec
-from adversaria.density import alphabet, ordered_game
 from adversaria.game import CHECKED, Adam, Count, Game, Recipe, Reference
 from adversaria.nn.pixelcnn import Leftward, MaskedConv2d
 from adversaria.nn.pixelrnn import DiagonalBiLSTM, Residual, RowLSTM
+from adversaria.ordered import alphabet, ordered_game
 
 REFERENCE = Reference(
     title="Pixel Recurrent Neural Networks",

@@ -9,6 +9,8 @@ K steps make a level; after it half of the channels are left behind, normal give
 under dequantisation is minimised, as in `nn.dequantise`.
 """
 
+from typing import Literal
+
 from pydantic.dataclasses import dataclass
 
 from adversaria.data import DataSpec
@@ -16,7 +18,7 @@ from adversaria.density import Noise, flow_game, pixels_of
 from adversaria.errors import UserError
 from adversaria.game import CHECKED, Adam, Count, Fraction, Game, Recipe, Reference
 from adversaria.nn.flows import ActNorm, Composite, Coupling, Flow
-from adversaria.nn.multiscale import Convolutions, Given, Levels, Mixing, Squeeze, channelwise, halvings, kept
+from adversaria.nn.multiscale import Convolutions, Given, Levels, Mixing, Shuffle, Squeeze, channelwise, halvings, kept
 
 REFERENCE = Reference(
     title="Glow: Generative Flow with Invertible 1x1 Convolutions",
@@ -50,6 +52,8 @@ class Glow(Recipe):
     """K, steps of a level (Section 5: 32)."""
     width: Count = 64
     """Channels of a coupling's network (Section 5: 512)."""
+    mixing: Literal["convolution", "permutation"] = "convolution"
+    """Of a step's channels: a 1x1 convolution, or the fixed permutation that the paper sets beside it (Section 5)."""
     dequantisation: Noise = "uniform"
     """Of pixels: uniform noise (Section 2), or variational."""
     adam: Adam = Adam(lr=1e-3, clip=50.0, schedule="cosine")
@@ -78,4 +82,5 @@ class Glow(Recipe):
 
     def step(self, c: int) -> Flow:
         coupling = Coupling(channelwise(c, first=True), Convolutions(c, 2 * c, self.width, normed=True), affine=True)
-        return Composite([ActNorm(c, image=True), Mixing(c), coupling])
+        mixed = Mixing(c) if self.mixing == "convolution" else Shuffle(c)
+        return Composite([ActNorm(c, image=True), mixed, coupling])

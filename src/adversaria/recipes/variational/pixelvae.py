@@ -17,7 +17,6 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from adversaria.data import Batch, DataSpec
-from adversaria.density import alphabet
 from adversaria.distributions import log_normal
 from adversaria.evidence import Drawn, Prior, gaussian, latent_game, standard
 from adversaria.game import CHECKED, Adam, Count, Game, Player, Recipe, Reference, Terms
@@ -27,6 +26,7 @@ from adversaria.nn.noise import normal
 from adversaria.nn.observation import PixelwiseObservation
 from adversaria.nn.spatial import OrderedMaps
 from adversaria.nn.warm import Warm
+from adversaria.ordered import alphabet
 
 REFERENCE = Reference(
     title="PixelVAE: A Latent Variable Model for Natural Images",
