@@ -1,6 +1,7 @@
 """Models that go number by number: they sum to 1, draw what they say, and never look ahead."""
 
 import itertools
+import math
 
 import pytest
 import torch
@@ -9,10 +10,12 @@ from torch.autograd import gradcheck
 
 import adversaria as adv
 from adversaria.data import DataSpec
-from adversaria.distributions.alphabet import Alphabet
+from adversaria.distributions.alphabet import Alphabet, quantile
+from adversaria.game.game import seeded
 from adversaria.nn.made import MaskedLinear
 from adversaria.nn.sampling import fixed_point, one_by_one
 from adversaria.nn.sweep import Sweep
+from adversaria.ordered import alphabet
 from adversaria.recipes.autoregressive.made import Masked
 from adversaria.recipes.autoregressive.nade import Conditionals
 
@@ -145,6 +148,38 @@ def test_every_set_of_masks_sees_all_that_comes_before_and_nothing_else(k):
     )
     order = P.get_buffer(f"degrees_{k}_0")
     assert torch.equal(sees, order[None] < order[:, None])
+
+
+BITS = {
+    "fvsbn": {}, "neural-ar": {}, "nade": {}, "pixelcnn": {}, "gated-pixelcnn": {},
+    "pixelrnn": {"variant": "row"}, "pixelrnn, diagonal": {"variant": "diagonal"}, "pixelcnn-pp": {"mixture": 0},
+}  # fmt: skip
+"""Models whose bits take one uniform number each."""
+
+
+@pytest.mark.parametrize("label", [*BITS, "made", "deep-nade", "multiscale-pixelcnn", "pixelcnn-pp, mixture"])
+@pytest.mark.parametrize("shape", [(1, 2, 4), (3, 1, 2)])
+def test_all_black_and_white_images_have_one_together(label, shape):
+    if "pixelcnn-pp" in label and "mixture" not in label and shape[0] > 1:
+        pytest.skip("a softmax of grey images only")
+    game = game_of(label.partition(",")[0], DataSpec("image", shape, levels=2), **BITS.get(label, {}))
+    every = torch.cartesian_prod(*[torch.tensor([-1.0, 1.0])] * math.prod(shape)).view(-1, *shape)
+    log_p = game.log_prob(every)
+    assert log_p.exp().sum().item() == pytest.approx(1, abs=1e-12) and log_p.std() > 0.01
+
+
+@pytest.mark.parametrize("label", BITS)
+def test_every_sampler_draws_what_the_naive_one_draws_from_the_same_noise(label):
+    """One number after the other by its law, from the numbers that come first in the data's order: cached samplers,
+    running sums and fixed points have to give the very same images."""
+    game = game_of(label.partition(",")[0], DataSpec("image", (1, 4, 5), levels=2), **BITS[label])
+    A, n = alphabet(DataSpec("image", (1, 4, 5), levels=2)), 12
+    with seeded(3):
+        u = torch.rand(n, 20, 1)
+    line = torch.zeros(n, 20)
+    for i in game.order or range(20):
+        line[:, i] = A.number(quantile(game.law(A.whole(line), at=i), u[:, i]), line)
+    assert torch.equal(game.sample(n, seed=3), A.whole(line)) and len(line.unique(dim=0)) > 8
 
 
 # ------------------------------------------------------------------------- defects of published code, each a test

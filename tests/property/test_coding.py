@@ -130,6 +130,9 @@ def runs(tmp_path_factory):
             ("vae", "digits"),
         ):
             adv.train(adv.recipe(name, "smoke"), data, out=place / name)
+        for name in ("neural-ar", "pixelcnn", "gated-pixelcnn", "pixelrnn"):
+            adv.train(adv.recipe(name, "smoke"), "digits-static", out=place / name)
+        adv.train(adv.recipe("made", "smoke"), "digits-static", out=place / "one mask")
         adv.train(adv.recipe("deep-nade", "smoke", orders=1), "digits-static", out=place / "deep-nade")
         adv.train(adv.recipe("made", "smoke", masks=2), "digits-static", out=place / "made")
         adv.train(adv.recipe("gated-pixelcnn", "smoke", conditional=True), "digits-static", out=place / "conditional")
@@ -138,8 +141,9 @@ def runs(tmp_path_factory):
 
 @pytest.mark.parametrize(
     ("name", "n"),
-    [("nade", 179), ("pixelcnn-pp", 10), ("fvsbn", 60), ("multiscale-pixelcnn", 150), ("deep-nade", 150)],
-)
+    [("nade", 179), ("pixelcnn-pp", 10), ("fvsbn", 60), ("multiscale-pixelcnn", 150), ("deep-nade", 150),
+     ("neural-ar", 100), ("one mask", 100), ("pixelcnn", 100), ("gated-pixelcnn", 100), ("pixelrnn", 100)],
+)  # fmt: skip
 def test_a_file_has_the_size_that_the_likelihood_promises_and_comes_back(runs, name, n):
     run = adv.load_run(runs / name)
     x = run.data.examples(n, "test").x

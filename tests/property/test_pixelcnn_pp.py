@@ -7,6 +7,7 @@ import adversaria as adv
 from adversaria.data import DataSpec
 from adversaria.distributions.colours import ColourMixture
 from adversaria.distributions.logistic import log_discretised_logistic
+from adversaria.errors import UserError
 from adversaria.nn.pixelcnn_pp import PixelCNNpp
 from adversaria.nn.sampling import fixed_point, one_by_one
 
@@ -64,6 +65,18 @@ def test_the_network_sees_all_earlier_pixels_and_no_other_through_every_resoluti
     assert not seen[~earlier].any()
     if levels:  # without halvings two layers don't reach that far
         assert seen[earlier].all()
+
+
+def test_a_softmax_is_of_grey_images():
+    torch.manual_seed(0)
+    game = adv.recipe("pixelcnn-pp", "smoke", mixture=0).build(DataSpec("image", (1, 1, 2)))
+    for p in game.parameters():
+        p.data = p.data + 0.2 * torch.randn_like(p)
+    every = torch.cartesian_prod(LEVELS, LEVELS).view(-1, 1, 1, 2)
+    log_p = torch.cat([game.log_prob(part) for part in every.split(8192)])
+    assert log_p.exp().sum().item() == pytest.approx(1, abs=1e-12) and log_p.std() > 0.01
+    with pytest.raises(UserError, match="mixture is 0, a softmax for each pixel, and these images have 3 colours"):
+        adv.recipe("pixelcnn-pp", "smoke", mixture=0).build(DataSpec("image", (3, 4, 4)))
 
 
 def test_its_samples_are_those_of_the_naive_sampler():

@@ -55,6 +55,20 @@ def test_nobody_is_left_behind_when_the_caller_stops_early():
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_workers_end_with_a_parent_that_is_killed(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import time\nfrom adversaria.zoo.pool import spread\n"
+        "if __name__ == '__main__':\n"
+        "    for _ in spread(time.sleep, [0.0, 600.0, 600.0], 2): print('one', flush=True)\n"
+    )
+    process = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "one\n"
+    process.kill()
+    assert process.communicate(timeout=20) == ("", None)  # which comes when nobody has its output any more
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
 def test_ctrl_c_ends_all_of_it_without_a_traceback(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(

@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -38,7 +39,7 @@ def spread(
     """Each item with the task's answer, in the order in which they come to an end.
 
     Every worker has one torch thread, so that an answer doesn't depend on `jobs`. With one job the tasks run here.
-    Whatever ends the iteration ends the workers.
+    Whatever ends the iteration, or this process, ends the workers.
 
     Args:
         task: a function at the top of its module.
@@ -123,9 +124,18 @@ def _held_back(number: signal.Signals) -> Iterator[None]:
 
 def _work(task: Callable[[Item], Answer], line: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends its workers
+    threading.Thread(target=_follow, daemon=True).start()
     with suppress(EOFError, BrokenPipeError):
         while True:
             line.send(_attempt(task, line.recv()))
+
+
+def _follow() -> None:
+    """Ends this process when its parent is killed, in the midst of a task too."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def _give(worker: _Worker[Item], item: Item) -> None:
