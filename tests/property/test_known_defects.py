@@ -22,6 +22,7 @@ from adversaria.nn.dequantise import Dequantised
 from adversaria.nn.splines import spline
 from adversaria.recipes.autoregressive.pixelcnn import Residual
 from adversaria.report.compare import write_comparison
+from adversaria.runs.score import score
 
 BITS = DataSpec("binary", (9,))
 IMAGE = DataSpec("image", (1, 4, 4))
@@ -293,11 +294,12 @@ def test_20_numbers_of_one_data_set_told_of_another(tmp_path, capsys):
         assert not (splits[0] & splits[1] or splits[0] & splits[2] or splits[1] & splits[2])
     images = tmp_path / "images"
     images.mkdir()
-    for k in range(120):
+    for k in range(240):
         Image.fromarray(np.random.default_rng(k).integers(0, 256, (8, 8, 3), np.uint8)).save(images / f"{k}.jpg")
     coded = load(images)
     assert coded.lossy and any("JPEG-coded" in note for note in coded.notes) and not grey.lossy
     run = adv.train(adv.recipe("nade", "smoke", batch=4), coded, out=tmp_path / "run")
+    assert score(run.game, coded).protocol["pixels"] == "JPEG-coded"
     (told,) = run.evaluate(metrics=["likelihood"], features="pixels", n=10)["estimates"]
     assert "compares with no published number" in told["bias"]
     other = adv.train(adv.recipe("fvsbn", "smoke", batch=4), coded, out=tmp_path / "other")

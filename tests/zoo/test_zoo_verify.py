@@ -10,12 +10,14 @@ import fake_claims
 import fake_trouble
 import numpy as np
 import pytest
+from PIL import Image
 from scipy import stats
 
 from adversaria import catalogue, load
 from adversaria.claims.check import Check, Measured, Trial
 from adversaria.cli import main
 from adversaria.errors import UserError
+from adversaria.evaluation.likelihoods import CODED
 from adversaria.zoo import results, verify
 from adversaria.zoo.results import Result
 
@@ -75,6 +77,16 @@ def test_quick_has_fewer_seeds_and_stands_beside_the_full_result(run, tmp_path):
     assert (len(full.seeds), len(quick.seeds)) == (4, 3) and "made up, quick (" in str(quick)
     kept = results.read(catalogue.find("gan"), [tmp_path])
     assert {(r.quick, len(r.seeds)) for r in kept if r.quantity == "number"} == {(False, 4), (True, 3)}
+
+
+def test_pixels_that_were_jpeg_coded_are_said_to_be(run, tmp_path):
+    for k in range(40):
+        place = tmp_path / "images" / "ab"[k % 2]
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.random.default_rng(k).integers(0, 256, (8, 8, 3), np.uint8)).save(place / f"{k}.jpg")
+    told = run(data=str(tmp_path / "images"))["on_data"]
+    assert told.facts == [{"pixels": CODED}] * 4 and CODED in run.lines
+    assert not run(data="digits")["on_data"].facts and CODED not in run.lines
 
 
 def test_checks_that_share_a_measure_share_its_trainings(run):

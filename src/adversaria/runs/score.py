@@ -20,6 +20,7 @@ def score(game: Game, data: Dataset, seed: int = 0) -> Estimate | None:
         return None
     held = data.examples(n, "valid", seed=seed)
     facts = {"data": data.name, "data_fingerprint": data.fingerprint[:12], "split": "valid", "seed": seed}
+    facts |= {"pixels": "JPEG-coded"} if data.lossy else {}
     for ability, kind in (("log_prob", "exact"), ("bound", "lower bound, one sample of z for each x")):
         if game.can(ability):
             labels = held.labels if ability == "log_prob" and game.condition == "label" else None

@@ -18,6 +18,7 @@ from adversaria import catalogue
 from adversaria.claims.check import Check, Measured, Trial, answer_of
 from adversaria.data import DataSpec, load, names
 from adversaria.errors import UserError, at_least
+from adversaria.evaluation.likelihoods import CODED
 from adversaria.zoo import code, results
 from adversaria.zoo.judge import interval, judge
 from adversaria.zoo.pool import Failure, spread
@@ -193,6 +194,8 @@ def measure(task: Task) -> Told:
         if not math.isfinite(value):
             raise UserError(f"{check.quantity} is {value}")
     looked = "data" in vars(trial)
+    if looked and trial.data.lossy:
+        answers = tuple((value, against, facts | {"pixels": CODED}) for value, against, facts in answers)
     machine = environment()
     return Told(
         answers, round(clock() - started, 2), trial.data.name if looked else Path(task.plan.source).name,
@@ -241,6 +244,8 @@ def _progress(task: Task, checks: Sequence[Check], answer: Told | Failure) -> li
         number = str(value) if isinstance(value, bool) else f"{value:.4g}"
         beside = "" if against is None else f" against {against:.4g}"
         lines.append(f"seed {task.seed}, {answer.seconds:.0f} s: {number}{beside}  {checks[place].quantity}")
+    if any(facts.get("pixels") == CODED for _, _, facts in answer.answers):
+        lines.append(CODED)
     return lines
 
 
