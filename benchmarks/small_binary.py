@@ -39,8 +39,9 @@ MASKS: dict[str, list] = {"masks": [32], "decay": [0.0, 0.1], **COSINE}
 MODELS: dict[str, list[dict[str, list]]] = {
     "fvsbn": [{"lr": [1e-3, 1e-2], "decay": [0.01, 0.1, 0.5, 2.0, 8.0], "rounds": [10_000]}],
     "nade": [{"hidden": [200], "lr": [3e-3], "decay": [0.01, 0.1, 0.5, 2.0], "rounds": [4_000]}],
-    "made": [{"hidden": [20, 100, 500], "lr": [1e-2, 1e-3], "decay": [0.002, 0.02, 0.2], "rounds": [6_000]}],
-    "made, 32 masks": [{"hidden": [500], "lr": [1e-4, 1e-3, 3e-3], **MASKS},
+    "made": [{"hidden": [20, 100, 500], "lr": [1e-2, 1e-3], "decay": [0.002, 0.02, 0.2], "rounds": [6_000]},
+             {"hidden": [500], "depth": [1, 2], "lr": [1e-3, 3e-3], "decay": [0.02], **COSINE}],
+    "made, 32 masks": [{"hidden": [500], "lr": [1e-4, 1e-3, 3e-3, 1e-2], **MASKS},
                        {"hidden": [2000], "lr": [1e-4, 1e-3], **MASKS}],
     "deep-nade": [{"depth": [1, 2], "hidden": [500], "orders": [16], "lr": [3e-4, 2e-3], "decay": [0.0, 0.3, 1.0],
                    **COSINE}],
