@@ -11,7 +11,7 @@ import pytest
 
 from adversaria import catalogue, cli
 from adversaria.cli.check import Check
-from adversaria.cli.parsing import one_line
+from adversaria.cli.parsing import one_line, typed
 from adversaria.cli.train import Train
 
 GAN = ["train", "gan", "--data", "ring8"]
@@ -126,3 +126,8 @@ def test_a_card_says_what_a_field_is_chosen_from(capsys):
     told = capsys.readouterr().out
     assert "squared-hellinger" in told.split("HYPERPARAMETERS")[1].split("PRESETS")[0]
     assert "[own, alternating, simultaneous, extragradient, optimistic]" in told
+
+
+def test_a_command_stands_beside_its_numbers_without_where_they_were_written():
+    words = ["dcgan", "--data", "my digits", "--out", "/tmp/a", "--page=/tmp/b.md", "--quick"]
+    assert typed("adversaria zoo verify", words) == "adversaria zoo verify dcgan --data 'my digits' --quick"

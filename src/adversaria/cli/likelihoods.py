@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -10,7 +9,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from adversaria.cli.modes import named, row_names
-from adversaria.cli.parsing import parsed
+from adversaria.cli.parsing import parsed, typed
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ def run(arguments: list[str]) -> int:
     wish = Wish(
         tuple(named("--data", options.data)), options.binarise, tuple(row_names(options.recipes)), options.seeds,
         options.seconds, options.examples, options.jobs or cores(),
-        "adversaria zoo likelihoods " + shlex.join(arguments),
+        typed("adversaria zoo likelihoods", arguments),
     )  # fmt: skip
     failed = fill(wish, folder, lambda line: print(line, flush=True), options.dry_run)
     path = options.page or place_of_page("likelihoods.md", folder, options.out is None)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
 
-from adversaria.cli.parsing import parsed
+from adversaria.cli.parsing import parsed, typed
 from adversaria.errors import UserError
 
 
@@ -55,7 +54,7 @@ def run(arguments: list[str]) -> int:
     folder = options.out or places()[0]
     wish = Wish(
         tuple(named("--data", options.data)), tuple(row_names(options.recipes)), options.seeds, options.stack_seeds,
-        options.stacked, options.jobs or cores(), options.device, "adversaria zoo modes " + shlex.join(arguments),
+        options.stacked, options.jobs or cores(), options.device, typed("adversaria zoo modes", arguments),
     )  # fmt: skip
     failed = fill(wish, folder, lambda line: print(line, flush=True), options.dry_run)
     path = options.page or place_of_page("modes.md", folder, options.out is None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import re
+import shlex
 from dataclasses import field, fields, is_dataclass, make_dataclass
 from typing import Annotated, Any, get_type_hints
 
@@ -26,6 +27,21 @@ SAYINGS = (
     (r"Missing from .*?: (--[\w.-]+).*", r"\1 is missing"),
 )  # fmt: skip
 """What tyro and pydantic say, and how it is said here."""
+
+
+PLACES = ("--out", "--page")
+
+
+def typed(prog: str, arguments: list[str]) -> str:
+    """The command, to stand beside what it measured: without where that was written."""
+    kept = iter(arguments)
+    told = []
+    for word in kept:
+        if word in PLACES:
+            next(kept, None)
+        elif not word.startswith(tuple(f"{place}=" for place in PLACES)):
+            told.append(word)
+    return shlex.join([*prog.split(), *told])
 
 
 def parsed(kind: Any, arguments: list[str], prog: str, **how: Any) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Annotated, Any
 import tyro
 
 from adversaria import catalogue
-from adversaria.cli.parsing import parsed
+from adversaria.cli.parsing import parsed, typed
 from adversaria.errors import UserError, unknown
 
 VERBS = {
@@ -79,7 +78,7 @@ def run(arguments: list[str]) -> int:
 
         return likelihoods(rest)
     options: Any = parsed(List if verb == "list" else Verify, rest, prog=f"adversaria zoo {verb}")
-    return _list(options.family) if verb == "list" else _verify(options, "adversaria zoo verify " + shlex.join(rest))
+    return _list(options.family) if verb == "list" else _verify(options, typed("adversaria zoo verify", rest))
 
 
 def _list(family: str | None) -> int:
