@@ -10,7 +10,7 @@ from adversaria.zoo import results
 from adversaria.zoo.judge import interval, judge
 from adversaria.zoo.verify import checkable, checks_in, module_of
 
-APART = {"__init__", "check", "held", "tools"}
+APART = {"__init__", "bounds", "check", "held", "tools"}
 TABLES = ("modes", "likelihoods", "small-binary", "mnist-hour", "lab")
 COMMITTED = sorted(path for path in results.places()[0].glob("*/*.json") if path.parent.name not in TABLES)
 
