@@ -18,8 +18,6 @@ from adversaria.nn.multiscale import Given, Levels, Mixing, Squeeze, channelwise
 pytestmark = pytest.mark.usefixtures("float64")
 NAMES = ["nice", "realnvp", "glow"]
 SHAPES = [(1, 4, 4), (3, 2, 4), (1, 8, 6)]
-
-
 FLOWS = [*((name, {}) for name in NAMES), ("glow", {"mixing": "permutation"})]
 
 

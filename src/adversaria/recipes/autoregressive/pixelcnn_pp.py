@@ -5,6 +5,7 @@
     m_R = mu_R,   m_G = mu_G + a r,   m_B = mu_B + b r + c g                                                      Eq. 3
     one player    min  -E log p(x)
 
+With `mixture` 0, for comparison, p(x_i | x_<i) is a softmax over the levels of a grey pixel (Section 3.3).
 Two streams of gated residual layers, down through halved resolutions and up again, with shortcuts between (Section 2).
 """
 

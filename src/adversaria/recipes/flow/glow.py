@@ -5,8 +5,9 @@
     y_a = exp(log s) * x_a + t,   [log s, t] = NN(x_b),   y_b = x_b                         coupling, Table 1
     one player    min  -E log p(z) - log |det dz/dx|                                        Eq. 4, 7
 
-K steps make a level; after it half of the channels are left behind, normal given the others. Of the pixels the bound
-under dequantisation is minimised, as in `nn.dequantise`.
+A fixed permutation of the channels, whose log det is 0, may stand in the convolution's place (`mixing`). K steps make a
+level; after it half of the channels are left behind, normal given the others. Of the pixels the bound under
+dequantisation is minimised, as in `nn.dequantise`.
 """
 
 from typing import Literal
