@@ -114,6 +114,22 @@ def test_data_of_one_s_own_are_taken_where_they_fit(tmp_path):
     assert verify.source_for(replace(check, own="images"), str(tmp_path / "bare.npy"))[0]
 
 
+def test_images_of_one_s_own_are_made_black_and_white_for_the_checks_on_such_digits(run, tmp_path):
+    path = tmp_path / "mine.npz"
+    np.savez(path, images=np.random.default_rng(0).integers(0, 256, (200, 9, 9), np.uint8))
+    told = run("fake_bits", data=str(path), binarise="dynamic")
+    assert list(told) == ["white"] and told["white"].values == [1.0] * 4
+    assert told["white"].data == "mine-dynamic" and told["white"].fingerprint
+    assert "left out, it is for digits-static: on_data" in run.lines
+    assert run("fake_bits", data=str(path), binarise="static")["on_data"].values == [81.0] * 4
+    with pytest.raises(UserError, match="give --data PATH with it"):
+        run("fake_bits", binarise="static")
+    with pytest.raises(UserError, match=r"no check is for .*mine.npz, dynamic; take digits"):
+        run(data=str(path), binarise="dynamic")
+    with pytest.raises(UserError, match=r"grid25.*leave it out"):
+        run("fake_bits", data="grid25", binarise="dynamic")
+
+
 def test_seeds_that_fail_are_told_and_the_rest_is_kept(run, tmp_path):
     told = run("fake_trouble", jobs=2)
     assert "seed 1 failed: UserError: broke down" in run.lines

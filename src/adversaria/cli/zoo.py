@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -48,6 +48,8 @@ class Verify:
     """Small settings and fewer seeds: a minute or two a recipe."""
     data: str | None = None
     """A name or a path, in place of the checks' own data."""
+    binarise: Literal["static", "dynamic"] | None = None
+    """Make black and white images of it, for the checks on black and white digits."""
     seeds: int | None = None
     """How many, in place of the checks' own number."""
     jobs: int | None = None
@@ -137,7 +139,7 @@ def _verify(options: Any, command: str) -> int:
         try:
             results = verify(
                 name, quick=options.quick, data=options.data, seeds=options.seeds, jobs=options.jobs or cores(),
-                device=options.device, folder=options.out, command=command,
+                device=options.device, folder=options.out, command=command, binarise=options.binarise,
                 say=lambda line: print(f"  {line}", flush=True),
             )  # fmt: skip
         except UserError as error:

@@ -17,6 +17,7 @@ from typing import Any
 from adversaria import catalogue
 from adversaria.claims.check import Check, Measured, Trial, answer_of
 from adversaria.data import DataSpec, load, names
+from adversaria.data.bits import Mode
 from adversaria.errors import UserError, at_least
 from adversaria.evaluation.likelihoods import CODED
 from adversaria.zoo import code, results
@@ -36,6 +37,7 @@ class Plan:
     """Places in the module's CHECKS."""
     source: str
     seeds: int
+    binarise: Mode | None = None
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ def checks_in(module: str) -> tuple[Check, ...]:
 def verify(
     name: str, *, quick: bool = False, data: str | None = None, seeds: int | None = None, jobs: int = 1,
     device: str = "cpu", folder: Path | None = None, command: str = "", say: Callable[[str], None] = print,
-    module: str | None = None,
+    module: str | None = None, binarise: Mode | None = None,
 ) -> list[Result]:  # fmt: skip
     """Measures a recipe's claims, writes the results and returns them.
 
@@ -103,10 +105,13 @@ def verify(
         command: what was typed.
         say: is called with a line for everything that happens.
         module: that holds the checks, in place of the recipe's.
+        binarise: makes black and white images of `data`, for checks on black and white digits.
 
     Raises:
         UserError: where nothing can be measured.
     """
+    if binarise is not None and data is None:
+        raise UserError("--binarise is for data of your own; give --data PATH with it")
     at_least("--seeds", 1 if seeds is None else seeds, 1)
     at_least("--jobs", jobs, 1)
     entry = catalogue.find(name)
@@ -115,7 +120,7 @@ def verify(
     for check in checks:
         if check.claim not in entry.claims:
             raise UserError(f"a check of {name} is for '{check.claim[:50]}', which is none of its CLAIMS; mend it")
-    plans = plans_for(module, checks, quick, data, seeds, say)
+    plans = plans_for(module, checks, quick, data, seeds, say, binarise)
     tasks = [Task(plan, seed, quick, device) for plan in plans for seed in range(plan.seeds)]
     told: dict[Plan, dict[int, Told | Failure]] = {plan: {} for plan in plans}
     for task, answer in spread(measure, tasks, jobs):
@@ -135,7 +140,8 @@ def verify(
 
 
 def plans_for(
-    module: str, checks: Sequence[Check], quick: bool, data: str | None, seeds: int | None, say: Callable[[str], None]
+    module: str, checks: Sequence[Check], quick: bool, data: str | None, seeds: int | None, say: Callable[[str], None],
+    binarise: Mode | None = None,
 ) -> list[Plan]:  # fmt: skip
     """What to run: checks that share a measure and data share trainings.
 
@@ -144,7 +150,7 @@ def plans_for(
     """
     shared: dict[tuple[Any, str], list[int]] = {}
     for place, check in enumerate(checks):
-        source, why = source_for(check, data)
+        source, why = source_for(check, data, binarise)
         if source is None:
             say(f"left out, {why}: {check.quantity}")
         else:
@@ -152,18 +158,24 @@ def plans_for(
     if not shared:
         fit = sorted({name for check in checks for name in check.data})
         remedy = ", ".join(fit) or "data of your own: --data PATH"
-        raise UserError(f"no check is for {data or 'no data'}; take {remedy}")
+        made = f", {binarise}" if binarise else ""
+        raise UserError(f"no check is for {data or 'no data'}{made}; take {remedy}")
     return [
         Plan(module, tuple(found), source,
-             seeds or max(checks[i].quick_seeds if quick else checks[i].seeds for i in found))
+             seeds or max(checks[i].quick_seeds if quick else checks[i].seeds for i in found), binarise)
         for (_, source), found in shared.items()
     ]  # fmt: skip
 
 
-def source_for(check: Check, data: str | None) -> tuple[str | None, str]:
+def source_for(check: Check, data: str | None, binarise: Mode | None = None) -> tuple[str | None, str]:
     """What the check is measured on; or None, and why not."""
     if data is None:
         return (check.data[0], "") if check.data else (None, f"it needs {check.needs} (--data PATH)")
+    if binarise is not None:
+        if f"digits-{binarise}" not in check.data:
+            return None, f"it is for {', '.join(check.data) or check.needs}"
+        load(data, binarise=binarise)  # what can't be made black and white is told before the first hour is over
+        return data, ""
     if data in check.data:
         return data, ""
     if data in names() or not check.own:
@@ -188,6 +200,8 @@ def measure(task: Task) -> Told:
     started = clock()
     with tempfile.TemporaryDirectory(prefix="adversaria-") as folder:
         trial = Trial(task.seed, task.plan.source, Path(folder), quick=task.quick, device=task.device)
+        if task.plan.binarise is not None:
+            trial.data = load(task.plan.source, binarise=task.plan.binarise)
         said = checks[0].measure(trial)
         answers = tuple(_plain(answer_of(check, said)) for check in checks)
     for check, (value, _, _) in zip(checks, answers, strict=True):
