@@ -59,8 +59,8 @@ APART = 0.015
 NOTES = {
     ("dna", "nade"): "lower than published by each decay but the largest, 82.99 to 83.03 nats on the validation split.",
     ("mushrooms", "made"): "one set of masks overfits 2,000 training examples (at the rate 0.01 it is best after some "
-    "1,000 of 6,000 rounds), and seeds of one setting lie 0.13 apart. Widths, depths, rates, decays, smaller batches and "
-    "a cosine, 33 settings, bring it no lower; 32 sets of masks do.",
+    "1,000 of 6,000 rounds), and seeds of one setting lie 0.13 apart. Widths, depths, rates, decays, smaller batches "
+    "and a cosine, 33 settings, bring it no lower; 32 sets of masks do.",
     ("mushrooms", "deep-nade"): "lower than published, with a second hidden layer that the published one doesn't have.",
 }
 """Why a row is apart, by data set and model."""
