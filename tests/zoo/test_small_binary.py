@@ -1,4 +1,4 @@
-"""The committed table of the small binary sets: its results' own, below every floor, rows that are apart with a word."""
+"""The committed table of the small binary sets: its results' own, below every floor, a word on rows that are apart."""
 
 import importlib.util
 import json
