@@ -110,8 +110,10 @@ def verify(
     Raises:
         UserError: where nothing can be measured.
     """
-    if binarise is not None and data is None:
-        raise UserError("--binarise is for data of your own; give --data PATH with it")
+    if binarise is not None:
+        if data is None:
+            raise UserError("--binarise is for data of your own; give --data PATH with it")
+        load(data, binarise=binarise)  # what can't be made black and white is told before the first hour is over
     at_least("--seeds", 1 if seeds is None else seeds, 1)
     at_least("--jobs", jobs, 1)
     entry = catalogue.find(name)
@@ -172,10 +174,8 @@ def source_for(check: Check, data: str | None, binarise: Mode | None = None) -> 
     if data is None:
         return (check.data[0], "") if check.data else (None, f"it needs {check.needs} (--data PATH)")
     if binarise is not None:
-        if f"digits-{binarise}" not in check.data:
-            return None, f"it is for {', '.join(check.data) or check.needs}"
-        load(data, binarise=binarise)  # what can't be made black and white is told before the first hour is over
-        return data, ""
+        fits = f"digits-{binarise}" in check.data
+        return (data, "") if fits else (None, f"it is for {', '.join(check.data) or check.needs}")
     if data in check.data:
         return data, ""
     if data in names() or not check.own:
